@@ -1,1 +1,4 @@
-export {};
+export type * from './contract.ts';
+export type * from './exits.ts';
+export type * from './interrupts.ts';
+export * from './vcpu-state.ts';
