@@ -1,1 +1,2 @@
-export {};
+export { Bus, type BusRange } from './bus.ts';
+export { allOnes, type InterruptLine, type IoDevice } from './io-device.ts';
