@@ -1,0 +1,39 @@
+/**
+ * Reading and writing where node:fs does not do: libuv repeats a read that a signal interrupted, and reports "would
+ * block" as an exception. Opening, closing and everything else is node:fs's work (`HostError.from` turns its errors).
+ */
+import { check } from './host-error.ts';
+import { errno, lazily, type Pointer } from './libc.ts';
+
+const readCall = lazily<(fd: number, bytes: Pointer, length: number) => number>(
+  'intptr_t read(int, void *, size_t)',
+);
+const writeCall = lazily<(fd: number, bytes: Pointer, length: number) => number>(
+  'intptr_t write(int, const void *, size_t)',
+);
+const fcntlCall = lazily<(fd: number, command: number, argument: number) => number>(
+  'int fcntl(int, int, intptr_t)',
+);
+
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+
+/** One read(2): the number of bytes, 0 at the end, or -errno (EINTR and EAGAIN among them). */
+export function tryRead(fd: number, bytes: NodeJS.ArrayBufferView): number {
+  const result = readCall(fd, bytes, bytes.byteLength);
+  return result === -1 ? -errno() : result;
+}
+
+/** One write(2): the number of bytes, which may be fewer than given, or -errno (EINTR and EAGAIN among them). */
+export function tryWrite(fd: number, bytes: NodeJS.ArrayBufferView): number {
+  const result = writeCall(fd, bytes, bytes.byteLength);
+  return result === -1 ? -errno() : result;
+}
+
+/** Sets O_NONBLOCK on the open file, for every process that shares it. */
+export function setNonBlocking(fd: number, nonBlocking: boolean): void {
+  const flags = check(fcntlCall(fd, F_GETFL, 0), 'fcntl', { subject: 'F_GETFL' });
+  const wanted = nonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (wanted !== flags) check(fcntlCall(fd, F_SETFL, wanted), 'fcntl', { subject: 'F_SETFL' });
+}
