@@ -10,7 +10,7 @@ export interface MemoryBacking {
   /** Where the mapping starts in that file, in bytes. */
   readonly fdOffset: number;
   /** Host virtual address of the first byte. */
-  readonly hva: bigint;
+  readonly hva: number;
   readonly sizeBytes: number;
   /** The same bytes as JavaScript sees them: `buffer[i]` is host address `hva + i`. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;

@@ -68,9 +68,9 @@ export class GuestMemory {
   }
 
   /** The host virtual address of a range inside one region, for system calls that fill guest memory directly. */
-  hva(gpa: number, lengthBytes: number): bigint {
+  hva(gpa: number, lengthBytes: number): number {
     const region = this.#need(gpa, lengthBytes);
-    return region.backing.hva + BigInt(region.backingOffset + (gpa - region.gpa));
+    return region.backing.hva + region.backingOffset + (gpa - region.gpa);
   }
 
   /** A window on guest memory, not a copy; undefined when the range is not inside one region. Marks nothing dirty. */

@@ -144,8 +144,12 @@ export interface Vcpu {
   run(): VcpuExit;
   /** While set, every `run` finishes the exit in progress and returns 'interrupted' without running the guest. */
   setImmediateExit(on: boolean): void;
-  /** Finishes the instruction of the last 'io' or 'mmio' exit and runs no other: then the state can be read. */
-  completeExit(): void;
+  /**
+   * Goes on with the instruction of the last 'io' or 'mmio' exit and runs no other. 'interrupted' says that it is
+   * finished and the state can be read; another 'io' or 'mmio' exit is its next part (REP, a page crossed) and is
+   * to be served and completed like the first.
+   */
+  completeExit(): VcpuExit;
 
   getRegisters(): GeneralRegisters;
   setRegisters(registers: GeneralRegisters): void;
@@ -176,9 +180,9 @@ export interface Vcpu {
   requestInterruptWindow(on: boolean): void;
   injectNmi(): void;
 
-  /** Completes the exit in progress and takes the whole state. */
+  /** Takes the whole state. After an 'io' or 'mmio' exit, call `completeExit` first. */
   save(): VcpuState;
-  /** @throws UserError-like when the state's version is not known. */
+  /** @throws RangeError when the state's version is not known. */
   restore(state: VcpuState): void;
   /** Releases what this thread holds of the vCPU. */
   close(): void;

@@ -59,9 +59,32 @@ export interface IoapicState {
   redirectionTable: bigint[];
 }
 
+/** One counter of the 8254 (Intel 8254 data sheet, "Programming the 8254"). */
+export interface PitChannelState {
+  count: number;
+  latchedCount: number;
+  countLatched: number;
+  statusLatched: number;
+  status: number;
+  readState: number;
+  writeState: number;
+  writeLatch: number;
+  rwMode: number;
+  mode: number;
+  bcd: number;
+  gate: number;
+  /** Host monotonic time in nanoseconds when the count was loaded; only meaningful on the host it was read on. */
+  countLoadTime: bigint;
+}
+
+export interface PitState {
+  channels: [PitChannelState, PitChannelState, PitChannelState];
+}
+
 export interface InterruptControllerState {
   version: 1;
   picMaster: PicState;
   picSlave: PicState;
   ioapic: IoapicState;
+  pit: PitState;
 }

@@ -1,1 +1,3 @@
-export {};
+export { openKvm } from './kvm.ts';
+export { openVcpu } from './kvm-vcpu.ts';
+export { type ProbedFeature, type ProbeResult, probe } from './probe.ts';
