@@ -1,0 +1,34 @@
+/** `npm test`: every test of the project, on this machine and in the lab, and one sum as the last line. */
+import { parseArgs } from 'node:util';
+import { planTests } from './testing/plan.ts';
+import { Report } from './testing/report.ts';
+import { runGroup } from './testing/run-group.ts';
+
+const USAGE = `Usage: npm test -- [--only host|lab] [--name PATTERN] [FILE…]
+
+  --only host      what needs no lab
+  --only lab       the tests of the lab and those in it
+  --name PATTERN   tests whose name matches this regular expression
+  FILE             files whose path contains this
+`;
+
+const root = new URL('..', import.meta.url).pathname;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' }, name: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+});
+const { only } = values;
+
+if (values.help) {
+  process.stdout.write(USAGE);
+} else if (only !== undefined && only !== 'host' && only !== 'lab') {
+  process.stderr.write(`--only is host or lab, not ${only}.\n`);
+  process.exitCode = 2;
+} else {
+  const report = new Report(root);
+  const groups = planTests(root, only, positionals);
+  if (groups.length === 0) report.addFailure('npm test', 'No test file matches.');
+  for (const group of groups) await runGroup(group, root, values.name, report);
+  report.end();
+  process.exitCode = report.failed > 0 ? 1 : 0;
+}

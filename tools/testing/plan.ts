@@ -1,0 +1,48 @@
+/** Which test files there are, and where each group of them runs. */
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface TestGroup {
+  readonly where: 'host' | 'lab';
+  /** In words, for a failure of the group as a whole. */
+  readonly name: string;
+  /** Relative to the root. */
+  readonly files: readonly string[];
+  /** Files at a time. */
+  readonly concurrency: number;
+  /** What runs `node --test`, before its arguments. */
+  readonly launcher: readonly string[];
+}
+
+/** Two cores are what the smallest machine has; a lab takes both. */
+const HOST_CONCURRENCY = 2;
+
+/** Run where /dev/kvm is: here as far as this host's can, in the lab all of them. */
+const ALSO_IN_THE_LAB = ['packages/kvm/src/*conformance*.test.ts'];
+
+/** 5 GiB guests above the PCI hole need room; a guest inside a guest is slow, so no stuck test waits for ever. */
+const LAB_OPTIONS = ['--memory', '8G', '--cpus', '2', '--timeout', '1800'];
+
+export function planTests(
+  root: string,
+  only: 'host' | 'lab' | undefined,
+  filters: readonly string[],
+): TestGroup[] {
+  const find = (patterns: readonly string[]) =>
+    globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] })
+      .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+      .sort();
+  const inLab = find(['{packages,tests}/**/*.lab.test.ts', ...ALSO_IN_THE_LAB]);
+  const ofLab = find(['tests/lab/**/*.test.ts']);
+  const onHost = find(['{packages,tools,tests,bench}/**/*.test.ts']).filter(
+    (path) => !path.endsWith('.lab.test.ts') && !ofLab.includes(path),
+  );
+  const node = [process.execPath];
+  const lab = [process.execPath, join(root, 'tests/lab/lab.ts'), ...LAB_OPTIONS, 'node'];
+  const groups: TestGroup[] = [
+    { where: 'host', name: 'tests', files: onHost, concurrency: HOST_CONCURRENCY, launcher: node },
+    { where: 'lab', name: 'tests of the lab', files: ofLab, concurrency: 1, launcher: node },
+    { where: 'lab', name: 'tests in the lab', files: inLab, concurrency: 1, launcher: lab },
+  ];
+  return groups.filter((group) => group.files.length > 0 && (only === undefined || group.where === only));
+}

@@ -1,0 +1,46 @@
+/** Runs one group of test files by `node --test`, here or in the lab, and reads what it reports. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { TestGroup } from './plan.ts';
+import type { Report, TestReport } from './report.ts';
+
+const REPORTER = './tools/testing/event-reporter.ts';
+
+export async function runGroup(
+  group: TestGroup,
+  root: string,
+  namePattern: string | undefined,
+  report: Report,
+) {
+  const [program, ...args] = [
+    ...group.launcher,
+    '--test',
+    `--test-reporter=${REPORTER}`,
+    `--test-concurrency=${group.concurrency}`,
+    ...(namePattern === undefined ? [] : [`--test-name-pattern=${namePattern}`]),
+    ...group.files,
+  ];
+  // Set by a test runner above (when a test runs this): it would silence the one below.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(program!, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const { promise: ended, resolve, reject } = Promise.withResolvers<string>();
+  child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));
+
+  const failedBefore = report.failed;
+  let reported = false;
+  for await (const line of createInterface(child.stdout)) {
+    const event = parseReport(line);
+    if (event) report.add(event);
+    else console.log(line);
+    reported ||= event !== undefined;
+  }
+  const end = await ended;
+  // A run that fails without a failed test did not come to its end.
+  const explained = end === 'exit status 0' ? reported : reported && report.failed > failedBefore;
+  if (!explained) report.addFailure(group.name, `They ended early, with ${end}.`);
+}
+
+function parseReport(line: string): TestReport | undefined {
+  if (!line.startsWith('{"kind":')) return undefined;
+  return JSON.parse(line) as TestReport;
+}
