@@ -1,5 +1,5 @@
 /** epoll(7): one wait for many files, for I/O threads that do not run Node's event loop. */
-import { closeSync } from 'node:fs';
+import { closeFd } from './files.ts';
 import { check, HostError } from './host-error.ts';
 import { errno, lazily, type Pointer } from './libc.ts';
 
@@ -87,7 +87,7 @@ export class Epoll implements Disposable {
   }
 
   close(): void {
-    closeSync(this.fd);
+    closeFd(this.fd);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 /** eventfd(2): a counter in the kernel that wakes whoever waits for it; KVM's irqfd and ioeventfd are such. */
-import { closeSync } from 'node:fs';
+import { closeFd } from './files.ts';
 import { check, HostError } from './host-error.ts';
 import { errno, lazily, type Pointer } from './libc.ts';
 
@@ -57,7 +57,7 @@ export class EventFd implements Disposable {
   }
 
   close(): void {
-    closeSync(this.fd);
+    closeFd(this.fd);
   }
 
   [Symbol.dispose](): void {

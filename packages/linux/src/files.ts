@@ -1,8 +1,8 @@
 /**
  * Reading and writing where node:fs does not do: libuv repeats a read that a signal interrupted, and reports "would
- * block" as an exception. Opening, closing and everything else is node:fs's work (`HostError.from` turns its errors).
+ * block" as an exception. Opening and everything else is node:fs's work (`HostError.from` turns its errors).
  */
-import { check } from './host-error.ts';
+import { check, HostError } from './host-error.ts';
 import { errno, lazily, type Pointer } from './libc.ts';
 
 const readCall = lazily<(fd: number, bytes: Pointer, length: number) => number>(
@@ -14,6 +14,8 @@ const writeCall = lazily<(fd: number, bytes: Pointer, length: number) => number>
 const fcntlCall = lazily<(fd: number, command: number, argument: number) => number>(
   'int fcntl(int, int, intptr_t)',
 );
+
+const closeCall = lazily<(fd: number) => number>('int close(int)');
 
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -29,6 +31,16 @@ export function tryRead(fd: number, bytes: NodeJS.ArrayBufferView): number {
 export function tryWrite(fd: number, bytes: NodeJS.ArrayBufferView): number {
   const result = writeCall(fd, bytes, bytes.byteLength);
   return result === -1 ? -errno() : result;
+}
+
+/**
+ * Closes a file. Never repeated: Linux has given the descriptor up even when close(2) reports EINTR or EIO. Throws
+ * EBADF only, which is a bug of the caller's.
+ */
+export function closeFd(fd: number): void {
+  const EBADF = 9;
+  if (closeCall(fd) === -1 && errno() === EBADF)
+    throw new HostError('close', EBADF, { subject: `file ${fd}` });
 }
 
 /** Sets O_NONBLOCK on the open file, for every process that shares it. */

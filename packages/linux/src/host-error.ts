@@ -1,5 +1,4 @@
 /** What the host refuses: one system call, its error number, and what the user can do about it. */
-import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { errno } from './libc.ts';
 
 export interface HostErrorDetails {
@@ -58,12 +57,14 @@ function isSystemError(error: unknown): error is Error & { syscall: string; errn
 
 /** `ENOENT` for 2; `errno 133` for a number that Node has no name for. */
 export function errorName(errorNumber: number): string {
-  const name = isErrorNumber(errorNumber) ? getSystemErrorName(-errorNumber) : '';
+  const util = process.getBuiltinModule('node:util'); // not imported: see libc.ts
+  const name = isErrorNumber(errorNumber) ? util.getSystemErrorName(-errorNumber) : '';
   return /^E[A-Z0-9]+$/.test(name) ? name : `errno ${errorNumber}`;
 }
 
 function errorDescription(errorNumber: number): string {
-  return errorName(errorNumber).startsWith('E') ? getSystemErrorMessage(-errorNumber)! : 'unknown error';
+  const util = process.getBuiltinModule('node:util');
+  return errorName(errorNumber).startsWith('E') ? util.getSystemErrorMessage(-errorNumber)! : 'unknown error';
 }
 
 /** Linux's error numbers lie within one page's worth of negative pointers (include/linux/err.h MAX_ERRNO). */

@@ -1,6 +1,4 @@
 /** Facts about the host, read when asked for. */
-import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { check, HostError } from './host-error.ts';
 import { lazily } from './libc.ts';
 
@@ -61,7 +59,7 @@ export interface KernelRelease {
 }
 
 export function kernelRelease(): KernelRelease {
-  return parseKernelRelease(release());
+  return parseKernelRelease(process.getBuiltinModule('node:os').release());
 }
 
 export function parseKernelRelease(text: string): KernelRelease {
@@ -97,7 +95,7 @@ export function parseGroupFile(text: string): Map<number, string> {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8');
   } catch (error) {
     throw HostError.from(error, { subject: path });
   }

@@ -3,14 +3,12 @@
  *
  * Nothing is loaded when this file is imported: the module is opened by the first call, and each C function is
  * looked up by its own first call. koffi's JavaScript entry point takes 15 ms (it reads Node's ELF headers and
- * wraps deprecated calls); the native module alone takes 2 ms and has all that is used here.
+ * wraps deprecated calls); the native module alone takes 2 ms and has all that is used here. This package imports no
+ * Node modules statically either: an ES import of node:fs takes 8 ms, in each thread, and of node:util 3 ms, since it
+ * reads every export; process.getBuiltinModule takes nothing.
  *
  * Addresses are numbers: Linux gives x86-64 processes 47 bits unless they ask for more, and a double holds 53.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-
 /** What may be passed for a pointer: an address, or memory whose address is taken for the length of the call. */
 export type Pointer = number | bigint | NodeJS.ArrayBufferView | null;
 
@@ -51,7 +49,8 @@ function loadKoffi(): Koffi {
     throw new Error(`Vireo runs on x86-64 Linux, not on ${process.platform}-${process.arch}`);
   }
   const path = findNativeModule();
-  if (path === undefined) return createRequire(import.meta.url)('koffi') as Koffi;
+  if (path === undefined)
+    return process.getBuiltinModule('node:module').createRequire(import.meta.url)('koffi') as Koffi;
   const native: { exports: unknown } = { exports: {} };
   process.dlopen(native, path);
   return native.exports as Koffi;
@@ -59,6 +58,8 @@ function loadKoffi(): Koffi {
 
 /** Node's own search for a package, without the package.json files: it is one stat for each parent directory. */
 function findNativeModule(): string | undefined {
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  const { dirname } = process.getBuiltinModule('node:path');
   for (let directory = import.meta.dirname; ; directory = dirname(directory)) {
     const path = `${directory === '/' ? '' : directory}/${NATIVE_MODULE}`;
     if (existsSync(path)) return path;
@@ -95,8 +96,8 @@ export function symbolAddress(name: string): number {
  * An ArrayBuffer over memory that is already mapped. Nothing checks the range, and nothing keeps it mapped: use
  * `Mapping` where this process made the mapping, and this for memory that another thread mapped.
  *
- * V8 counts the length as memory of its own and collects garbage once (5 to 10 ms) when it is handed gigabytes: make
- * large views early, while the heap is small, and keep them.
+ * V8 counts the length as memory of its own, and collects garbage once for each view of 64 MiB or more (3 to 7 ms with
+ * an empty heap): make large views early, one for a whole mapping, and keep them.
  */
 export function viewMemory(hva: number, lengthBytes: number): ArrayBuffer {
   return libc().koffi.view(hva, lengthBytes);

@@ -1,4 +1,10 @@
-/** What the kernel knows about a thread: its name (prctl(2)) and where it may run (sched_setaffinity(2)). */
+/**
+ * What the kernel knows about a thread: its name (prctl(2)) and where it may run (sched_setaffinity(2)).
+ *
+ * The name of the whole process, which `ps` shows, is Node's process.title. It is written over the arguments that the
+ * process was started with and cut at their length, so it is whole whenever it is made of one of them
+ * (`vireo run --name NAME`). A thread's priority is os.setPriority with its thread id.
+ */
 import { check } from './host-error.ts';
 import { lazily, type Pointer } from './libc.ts';
 
