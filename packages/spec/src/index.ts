@@ -1,1 +1,1 @@
-export {};
+export * from './uart16550.ts';
