@@ -8,21 +8,18 @@
  * reads every export; process.getBuiltinModule takes nothing.
  *
  * Addresses are numbers: Linux gives x86-64 processes 47 bits unless they ask for more, and a double holds 53.
- */
+ */ import type koffi from 'koffi';
+
 /** What may be passed for a pointer: an address, or memory whose address is taken for the length of the call. */
 export type Pointer = number | bigint | NodeJS.ArrayBufferView | null;
 
 type NativeFunction = (...args: never[]) => unknown;
 
-/** The part of koffi 3's native module that this package uses (koffi.dev, "Loading libraries", "Pointers"). */
-interface Koffi {
-  load(path: null): { func(prototype: string): unknown; symbol(name: string): bigint };
-  view(hva: number, lengthBytes: number): ArrayBuffer;
-  address(value: NodeJS.ArrayBufferView): bigint;
-}
+/** The part of koffi that this package uses (koffi.dev, "Loading libraries", "Pointers"). */
+type Koffi = Pick<typeof koffi, 'load' | 'view' | 'address'>;
 
 interface Libc {
-  koffi: Koffi;
+  native: Koffi;
   library: ReturnType<Koffi['load']>;
   /** The C `errno` of this thread. */
   errno: Int32Array;
@@ -34,12 +31,12 @@ let loaded: Libc | undefined;
 
 function libc(): Libc {
   if (loaded === undefined) {
-    const koffi = loadKoffi();
-    const library = koffi.load(null); // the symbols of the process, glibc's among them
+    const native = loadKoffi();
+    const library = native.load(null); // the symbols of the process, glibc's among them
     const errnoLocation = library.func('intptr_t __errno_location()') as () => number;
     // Reading a view takes 5 ns; koffi.errno() is one more native call, 500 ns. It must exist before the first call
     // that can fail, since making it could change errno.
-    loaded = { koffi, library, errno: new Int32Array(koffi.view(errnoLocation(), 4)) };
+    loaded = { native, library, errno: new Int32Array(native.view(errnoLocation(), 4)) };
   }
   return loaded;
 }
@@ -49,8 +46,10 @@ function loadKoffi(): Koffi {
     throw new Error(`Vireo runs on x86-64 Linux, not on ${process.platform}-${process.arch}`);
   }
   const path = findNativeModule();
-  if (path === undefined)
+  if (path === undefined) {
+    // Some other layout of packages: koffi's own entry point knows how to find its native module.
     return process.getBuiltinModule('node:module').createRequire(import.meta.url)('koffi') as Koffi;
+  }
   const native: { exports: unknown } = { exports: {} };
   process.dlopen(native, path);
   return native.exports as Koffi;
@@ -69,7 +68,7 @@ function findNativeModule(): string | undefined {
 
 /** Looks a C function up now; the result is koffi's own function, with nothing between it and the caller. */
 export function bind<F extends NativeFunction>(prototype: string): F {
-  return libc().library.func(prototype) as F;
+  return libc().library.func(prototype) as unknown as F;
 }
 
 /** A C function that is looked up when it is first called. */
@@ -100,7 +99,7 @@ export function symbolAddress(name: string): number {
  * an empty heap): make large views early, one for a whole mapping, and keep them.
  */
 export function viewMemory(hva: number, lengthBytes: number): ArrayBuffer {
-  return libc().koffi.view(hva, lengthBytes);
+  return libc().native.view(hva, lengthBytes);
 }
 
 /**
@@ -108,5 +107,5 @@ export function viewMemory(hva: number, lengthBytes: number): ArrayBuffer {
  * WebAssembly memory and of shared buffers; V8 may move others.
  */
 export function addressOf(view: NodeJS.ArrayBufferView): number {
-  return Number(libc().koffi.address(view));
+  return Number(libc().native.address(view));
 }

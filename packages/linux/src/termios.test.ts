@@ -97,3 +97,19 @@ for (const [name, leave] of Object.entries(WAYS_OUT)) {
     assert.deepEqual(tcgetattr(pty.terminal), before);
   });
 }
+
+test('a process in the background restores the terminal too, and is not stopped', {
+  timeout: 20_000,
+}, async () => {
+  using pty = new Pty();
+  const before = tcgetattr(pty.terminal);
+  const program = `
+    const { RawTerminal } = await import(${linux});
+    new RawTerminal(0).restore();`;
+  const script = 'set -m; "$0" --input-type=module -e "$1" & wait $!'; // -m: the job gets a group of its own
+  const child = spawn('setsid', ['--ctty', '--wait', 'bash', '-c', script, process.execPath, program], {
+    stdio: [pty.terminal, 'ignore', 'ignore'],
+  });
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.deepEqual(tcgetattr(pty.terminal), before);
+});
