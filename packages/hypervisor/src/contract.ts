@@ -4,8 +4,8 @@
  *
  * Threads. A `Vm` belongs to the thread that created it. A vCPU belongs to the thread that opened it, usually a
  * worker of its own: `Vm.createVcpu` gives a handle whose `seed` survives structured cloning, and the accelerator's
- * `openVcpu(seed)` turns it into a `Vcpu` in that thread. `VcpuHandle.kick` and `InterruptSink` may be called from
- * any thread.
+ * `openVcpu(seed)` turns it into a `Vcpu` in that thread. A kick may come from any thread: through the handle in the
+ * VM's, through the accelerator's `openKick(seed)` in another. So may interrupts: through the `Vm`, or `Vcpu.interrupts`.
  *
  * Errors. What the host refuses is thrown as an error with the system call's name; what the guest does is an exit.
  */
@@ -117,6 +117,15 @@ export interface VcpuHandle {
 
 /** Turns a seed into a vCPU of the calling thread. */
 export type OpenVcpu = (seed: VcpuSeed) => Vcpu;
+
+/** `VcpuHandle.kick` for a thread that has only the seed; harmless once the vCPU is closed. */
+export interface VcpuKick {
+  kick(): void;
+  close(): void;
+}
+
+/** Turns a seed into a kick of the calling thread. */
+export type OpenKick = (seed: VcpuSeed) => VcpuKick;
 
 /** What the debugger of a guest asks for (Linux KVM API §4.87 "KVM_SET_GUEST_DEBUG"). */
 export interface GuestDebug {

@@ -4,12 +4,13 @@
  *
  * The flag comes first: whether the signal arrives before, during or after KVM_RUN's entry, either it interrupts
  * the ioctl or the flag makes the next one return. A signal that arrives too late does nothing.
+ *
+ * The vCPU's thread uses the same flag for itself, so a word beside it remembers a kick that no `run` has answered.
  */
-import { installWakeHandler, SIGNAL_KICK, tgkill } from '@vireo/linux';
-
-/** Index of the thread id in the control words that a vCPU's handle and its thread share. */
-export const CONTROL_THREAD_ID = 0;
-export const CONTROL_WORDS = 4;
+import type { VcpuKick, VcpuSeed } from '@vireo/hypervisor';
+import { installWakeHandler, Mapping, SIGNAL_KICK, tgkill } from '@vireo/linux';
+import { RunPage } from './exit-decoder.ts';
+import { asKvmSeed, CONTROL_KICKED, CONTROL_THREAD_ID, type KvmVcpuSeed } from './vcpu-seed.ts';
 
 let installed = false;
 
@@ -20,8 +21,33 @@ export function prepareKicks(): void {
   installed = true;
 }
 
-/** Sends the signal to the thread that runs the vCPU, if one does. */
-export function signalVcpuThread(control: Int32Array): void {
-  const threadId = Atomics.load(control, CONTROL_THREAD_ID);
-  if (threadId !== 0) tgkill(threadId, SIGNAL_KICK);
+/** Opens the way to kick the vCPU of a seed from the calling thread. */
+export function openKick(seed: VcpuSeed): VcpuKick {
+  return new KvmKick(asKvmSeed(seed));
+}
+
+class KvmKick implements VcpuKick {
+  readonly #mapping: Mapping;
+  readonly #run: RunPage;
+  readonly #control: Int32Array;
+  #closed = false;
+
+  constructor(seed: KvmVcpuSeed) {
+    this.#mapping = Mapping.map({ fd: seed.vcpuFd, lengthBytes: seed.runSizeBytes });
+    this.#run = new RunPage(this.#mapping.buffer);
+    this.#control = new Int32Array(seed.control);
+  }
+
+  kick(): void {
+    if (this.#closed) return;
+    Atomics.store(this.#control, CONTROL_KICKED, 1);
+    this.#run.immediateExit = true;
+    const threadId = Atomics.load(this.#control, CONTROL_THREAD_ID);
+    if (threadId !== 0) tgkill(threadId, SIGNAL_KICK);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#mapping.unmap();
+  }
 }

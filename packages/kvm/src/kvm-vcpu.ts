@@ -22,7 +22,6 @@ import * as abi from './abi.ts';
 import { RunPage } from './exit-decoder.ts';
 import { KvmInterruptSink } from './interrupt-sink.ts';
 import { kvmIoctl, kvmIoctlPointer } from './ioctl.ts';
-import { CONTROL_THREAD_ID } from './kick.ts';
 import { SAVED_MSRS } from './saved-msrs.ts';
 import { cpuidBuffer, decodeCpuid, encodeCpuid, encodeMsrs, msrValue } from './structs/cpuid.ts';
 import * as events from './structs/events.ts';
@@ -32,19 +31,7 @@ import {
   encodeRegisters,
   encodeSpecialRegisters,
 } from './structs/registers.ts';
-
-/** What a thread needs to open a KVM vCPU: files are the whole process's. */
-export interface KvmVcpuSeed extends VcpuSeed {
-  readonly accelerator: 'kvm';
-  readonly vmFd: number;
-  readonly vcpuFd: number;
-  readonly runSizeBytes: number;
-  readonly xsaveSizeBytes: number;
-  readonly eventSupport: events.EventSupport;
-  readonly inKernelControllers: boolean;
-  /** See kick.ts. */
-  readonly control: SharedArrayBuffer;
-}
+import { asKvmSeed, CONTROL_KICKED, CONTROL_THREAD_ID, type KvmVcpuSeed } from './vcpu-seed.ts';
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -54,8 +41,7 @@ const INTERRUPTED: VcpuExit = { kind: 'interrupted' };
 
 /** Opens the vCPU of a seed in the calling thread, which then owns it. */
 export function openVcpu(seed: VcpuSeed): Vcpu {
-  if (seed.accelerator !== 'kvm') throw new TypeError(`not a KVM vCPU: ${seed.accelerator}`);
-  return new KvmVcpu(seed as KvmVcpuSeed);
+  return new KvmVcpu(asKvmSeed(seed));
 }
 
 export class KvmVcpu implements Vcpu {
@@ -84,18 +70,28 @@ export class KvmVcpu implements Vcpu {
     if (result >= 0) return this.#run.decode();
     // EAGAIN: a vCPU that waited for SIPI was made runnable; it has not run yet.
     if (result !== -EINTR && result !== -EAGAIN) kvmIoctl(this.#fd, abi.KVM_RUN, 0);
-    if (!this.#immediateExit) this.#run.immediateExit = false;
+    Atomics.store(this.#control, CONTROL_KICKED, 0);
+    this.#run.immediateExit = this.#immediateExit;
     return INTERRUPTED;
   }
 
   setImmediateExit(on: boolean): void {
     this.#immediateExit = on;
-    this.#run.immediateExit = on;
+    this.#resetImmediateExit();
   }
 
   completeExit(): VcpuExit {
     this.#run.immediateExit = true;
-    return this.run();
+    const result = tryIoctlValue(this.#fd, abi.KVM_RUN, 0);
+    if (result < 0 && result !== -EINTR) kvmIoctl(this.#fd, abi.KVM_RUN, 0);
+    this.#resetImmediateExit();
+    return result >= 0 ? this.#run.decode() : INTERRUPTED;
+  }
+
+  /** A kick that arrived meanwhile has set the flag as well, and is still to be answered by a `run`. */
+  #resetImmediateExit(): void {
+    this.#run.immediateExit = this.#immediateExit;
+    if (Atomics.load(this.#control, CONTROL_KICKED) !== 0) this.#run.immediateExit = true;
   }
 
   getRegisters(): GeneralRegisters {

@@ -10,18 +10,19 @@ import type {
   Msi,
   Vcpu,
   VcpuHandle,
+  VcpuKick,
   Vm,
   VmOptions,
 } from '@vireo/hypervisor';
-import { addressOf, Mapping } from '@vireo/linux';
+import { addressOf } from '@vireo/linux';
 import * as abi from './abi.ts';
-import { RunPage } from './exit-decoder.ts';
 import { KvmInterruptSink } from './interrupt-sink.ts';
 import { kvmIoctl, kvmIoctlPointer } from './ioctl.ts';
-import { CONTROL_WORDS, prepareKicks, signalVcpuThread } from './kick.ts';
-import { type KvmVcpuSeed, openVcpu } from './kvm-vcpu.ts';
+import { openKick, prepareKicks } from './kick.ts';
+import { openVcpu } from './kvm-vcpu.ts';
 import type { EventSupport } from './structs/events.ts';
 import * as irqchip from './structs/irqchip.ts';
+import { CONTROL_WORDS, type KvmVcpuSeed } from './vcpu-seed.ts';
 
 /** What the VM needs to know of the system it is on. */
 export interface KvmSystem {
@@ -202,18 +203,14 @@ export class KvmVm implements Vm {
 class KvmVcpuHandle implements VcpuHandle {
   readonly id: number;
   readonly seed: KvmVcpuSeed;
-  readonly #mapping: Mapping;
-  readonly #run: RunPage;
-  readonly #control: Int32Array;
+  readonly #kick: VcpuKick;
   readonly #onClose: () => void;
   #closed = false;
 
   constructor(seed: KvmVcpuSeed, onClose: () => void) {
     this.id = seed.id;
     this.seed = seed;
-    this.#mapping = Mapping.map({ fd: seed.vcpuFd, lengthBytes: seed.runSizeBytes });
-    this.#run = new RunPage(this.#mapping.buffer);
-    this.#control = new Int32Array(seed.control);
+    this.#kick = openKick(seed);
     this.#onClose = onClose;
   }
 
@@ -222,15 +219,13 @@ class KvmVcpuHandle implements VcpuHandle {
   }
 
   kick(): void {
-    if (this.#closed) return;
-    this.#run.immediateExit = true;
-    signalVcpuThread(this.#control);
+    this.#kick.kick();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#mapping.unmap();
+    this.#kick.close();
     closeSync(this.seed.vcpuFd);
     this.#onClose();
   }
