@@ -1,1 +1,14 @@
-export {};
+export { buildOnce, withTemporaryDirectory } from './build-once.ts';
+export { contentKey } from './content-key.ts';
+export {
+  debianPackages,
+  type PackageSetRequest,
+  packageNamed,
+  type UnpackedPackage,
+} from './debian-packages.ts';
+export { UserError } from './errors.ts';
+export { writeExt4Image } from './ext4-image.ts';
+export { makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
+export { requireProgram, runProgram } from './program.ts';
+export { noProgress, type Progress } from './progress.ts';
+export { cacheDirectory, runtimeDirectory, stateDirectory } from './xdg.ts';

@@ -1,0 +1,21 @@
+/** What went wrong while images were fetched or built, in words for the user. */
+
+/** Something the user can mend: a stable code, one sentence, and the fix. Shown without a stack trace. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+  /** Stable, kebab-case; scripts may test it. */
+  readonly code: string;
+  /** What to do about it, an imperative sentence. */
+  readonly fix: string;
+
+  constructor(code: string, message: string, fix: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.fix = fix;
+  }
+}
+
+/** A system error such as ENOENT, thrown by Node's own modules. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
