@@ -56,8 +56,8 @@ export class SavedStateReader {
     return Array.from(items, (item: unknown) => this.#checked(name, item, max));
   }
 
-  /** A nested object, for a reader of its own. */
-  object(name: string): unknown {
+  /** Unchecked: for what the other methods do not cover. */
+  field(name: string): unknown {
     return this.#fields[name];
   }
 

@@ -20,7 +20,9 @@ function makeLine(during: (second: (level: boolean) => void, call: number) => vo
     lock.release();
     if (drives) object.drive();
   };
-  const second = new SharedInterruptLine(lock, words, LINE, { set: (level) => calls.push(level) });
+  const second = new SharedInterruptLine(lock, words, LINE, {
+    set: () => assert.fail('two threads drive the line at once'),
+  });
   const first = new SharedInterruptLine(lock, words, LINE, {
     set: (level) => {
       calls.push(level);

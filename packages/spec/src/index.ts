@@ -1,1 +1,6 @@
+export * from './acpi.ts';
+export * from './i8042.ts';
+export * from './pvpanic.ts';
+export * from './reset-control.ts';
+export * from './rtc.ts';
 export * from './uart16550.ts';
