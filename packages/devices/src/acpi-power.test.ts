@@ -28,14 +28,6 @@ test('§4.8.4.1: the power button sets PWRBTN_STS and raises SCI while PWRBTN_EN
   assert.equal(device.read(acpi.PM1_STS_OFFSET, 2), 0);
 });
 
-test('the real-time clock alarm is an event of its own', () => {
-  const { device, sci } = makePower();
-  device.write(acpi.PM1_EN_OFFSET, 2, acpi.RTC_EN);
-  device.rtcAlarm();
-  assert.equal(sci.level, true);
-  assert.equal(device.read(acpi.PM1_STS_OFFSET, 4), (acpi.RTC_EN << 16) | acpi.RTC_STS);
-});
-
 test('§4.8.4.2: SLP_EN enters the sleep state that SLP_TYP names, in one write or by bytes', () => {
   const { device, sleeps } = makePower();
   assert.equal(device.read(CONTROL, 2), acpi.SCI_EN);

@@ -1,7 +1,8 @@
 /**
  * ACPI's fixed power hardware: the PM1a event and control blocks side by side, with the fixed power button (ACPI 6.5
  * §4.8.4.1 "PM1 Event Grouping", §4.8.4.2 "PM1 Control Grouping"). The machine is always in ACPI mode: SCI_EN is
- * hard-wired and there is no SMI command port.
+ * hard-wired and there is no SMI command port. There is no sleep button, and the real-time clock wakes nothing: the
+ * FADT says so.
  *
  * TMR_STS never sets: the timer has 32 bits, and operating systems read it often enough to see it wrap.
  */
@@ -9,9 +10,8 @@ import * as acpi from '@vireo/spec/acpi';
 import { allOnes, type InterruptLine, type IoDevice } from './io-device.ts';
 import { SavedStateReader } from './saved-state.ts';
 
-const STATUS_BITS =
-  acpi.BM_STS | acpi.GBL_STS | acpi.PWRBTN_STS | acpi.SLPBTN_STS | acpi.RTC_STS | acpi.WAK_STS;
-const EVENT_ENABLE_BITS = acpi.TMR_EN | acpi.GBL_EN | acpi.PWRBTN_EN | acpi.SLPBTN_EN | acpi.RTC_EN;
+const STATUS_BITS = acpi.BM_STS | acpi.GBL_STS | acpi.PWRBTN_STS | acpi.WAK_STS;
+const EVENT_ENABLE_BITS = acpi.TMR_EN | acpi.GBL_EN | acpi.PWRBTN_EN;
 const ENABLE_BITS = EVENT_ENABLE_BITS | acpi.PCIEXP_WAKE_DIS;
 const CONTROL_BITS = acpi.BM_RLD | (acpi.SLP_TYP_MASK << acpi.SLP_TYP_SHIFT);
 const PM1_CNT_OFFSET = acpi.PM1_EVT_LEN_BYTES;
@@ -47,12 +47,8 @@ export class AcpiPower implements IoDevice {
 
   /** The user presses the power button for a moment. */
   pressPowerButton(): void {
-    this.#raise(acpi.PWRBTN_STS);
-  }
-
-  /** The real-time clock's alarm went off. */
-  rtcAlarm(): void {
-    this.#raise(acpi.RTC_STS);
+    this.#status |= acpi.PWRBTN_STS;
+    this.#updateSci();
   }
 
   reset(): void {
@@ -83,11 +79,6 @@ export class AcpiPower implements IoDevice {
     this.#status = status! & STATUS_BITS;
     this.#enable = enable! & ENABLE_BITS;
     this.#control = control! & CONTROL_BITS;
-    this.#updateSci();
-  }
-
-  #raise(status: number): void {
-    this.#status |= status;
     this.#updateSci();
   }
 

@@ -1,6 +1,8 @@
 export { AcpiPmTimer } from './acpi-pm-timer.ts';
 export { AcpiPower, type AcpiPowerOptions, type AcpiPowerState } from './acpi-power.ts';
 export { Bus, type BusRange } from './bus.ts';
+export { CmosRtc, type CmosRtcOptions } from './cmos-rtc.ts';
+export type { CmosRtcState } from './cmos-rtc-state.ts';
 export { DebugExit } from './debug-exit.ts';
 export { I8042, type I8042Options } from './i8042.ts';
 export type { I8042State } from './i8042-state.ts';
@@ -9,5 +11,6 @@ export { Pvpanic, type PvpanicEvent } from './pvpanic.ts';
 export { ResetControl, type ResetControlState } from './reset-control.ts';
 export { SavedStateError } from './saved-state.ts';
 export { SystemControlPort, type SystemControlPortState } from './system-control-port.ts';
+export type { Timers } from './timers.ts';
 export { Uart16550, type Uart16550Options } from './uart16550.ts';
 export type { Uart16550State } from './uart16550-state.ts';
