@@ -1,0 +1,93 @@
+/**
+ * The processor that guests see: what the accelerator can show, with each vCPU's own identity and topology filled in.
+ * One socket, one core a vCPU, no threads (Intel SDM Vol. 2A "CPUID—CPU Identification"; AMD APM Vol. 3 Appendix E).
+ */
+import type { CpuidEntry, MsrEntry } from '@vireo/hypervisor';
+
+// Leaf 1.
+const ECX_X2APIC = 1 << 21;
+const ECX_TSC_DEADLINE = 1 << 24;
+const ECX_HYPERVISOR = 1 << 31;
+const EDX_HTT = 1 << 28;
+
+/** Leaf 0BH and 1FH, ECX[15:8]: what a level is made of. */
+const LEVEL_SMT = 1;
+const LEVEL_CORE = 2;
+
+export interface CpuModelOptions {
+  readonly supported: readonly CpuidEntry[];
+  readonly cpus: number;
+  readonly tscDeadlineTimer: boolean;
+}
+
+/** The CPUID leaves of one vCPU, whose APIC id is its number. */
+export function cpuidFor(id: number, { supported, cpus, tscDeadlineTimer }: CpuModelOptions): CpuidEntry[] {
+  const topology = topologyLeaves(id, cpus);
+  const kept = supported.filter(({ leaf }) => leaf !== 0xb && leaf !== 0x1f);
+  const hasTopology = supported.some(({ leaf }) => leaf === 0xb);
+  const own = kept.map((entry) => withIdentity({ ...entry }, id, cpus, tscDeadlineTimer));
+  return hasTopology ? [...own, ...topology] : own;
+}
+
+function withIdentity(entry: CpuidEntry, id: number, cpus: number, tscDeadlineTimer: boolean): CpuidEntry {
+  switch (entry.leaf) {
+    case 1:
+      // EBX: initial APIC id, logical processors in the package.
+      entry.ebx = ((entry.ebx & 0xffff) | (Math.min(cpus, 255) << 16) | ((id & 0xff) << 24)) >>> 0;
+      entry.ecx |= ECX_X2APIC | ECX_HYPERVISOR;
+      if (tscDeadlineTimer) entry.ecx |= ECX_TSC_DEADLINE;
+      if (cpus > 1) entry.edx |= EDX_HTT;
+      else entry.edx &= ~EDX_HTT;
+      break;
+    case 4:
+      // EAX[31:26]: cores in the package; EAX[25:14]: logical processors that share the cache (all, for level 3).
+      entry.eax = (entry.eax & 0x3fff) | (Math.min(cpus - 1, 63) << 26);
+      if (((entry.eax >> 5) & 7) === 3) entry.eax |= (cpus - 1) << 14;
+      break;
+    case 0x80000008:
+      // ECX: AMD's core count and the width of the core id within the APIC id.
+      entry.ecx = cpus - 1 + (coreIdBits(cpus) << 12);
+      break;
+    case 0x8000001e:
+      // AMD's extended APIC id, core id, node id.
+      entry.eax = id;
+      entry.ebx = id & 0xff;
+      entry.ecx = 0;
+      break;
+  }
+  return unsigned(entry);
+}
+
+/** Leaf 0BH: a thread level of one, a core level of all (Intel SDM Vol. 2A, "Extended Topology Enumeration Leaf"). */
+function topologyLeaves(id: number, cpus: number): CpuidEntry[] {
+  const level = (subleaf: number, type: number, shift: number, processors: number): CpuidEntry => ({
+    leaf: 0xb,
+    subleaf,
+    eax: shift,
+    ebx: processors,
+    ecx: subleaf | (type << 8),
+    edx: id,
+  });
+  return [level(0, LEVEL_SMT, 0, 1), level(1, LEVEL_CORE, coreIdBits(cpus), cpus), level(2, 0, 0, 0)];
+}
+
+/** How many bits of the APIC id count cores. */
+function coreIdBits(cpus: number): number {
+  return Math.ceil(Math.log2(cpus));
+}
+
+function unsigned(entry: CpuidEntry): CpuidEntry {
+  return { ...entry, eax: entry.eax >>> 0, ebx: entry.ebx >>> 0, ecx: entry.ecx >>> 0, edx: entry.edx >>> 0 };
+}
+
+const IA32_MISC_ENABLE = 0x1a0;
+const IA32_MTRR_DEF_TYPE = 0x2ff;
+
+/**
+ * What firmware would have set up: fast string operations on, and memory write-back by default, since Linux leaves the
+ * PAT off when MTRRs are off (Intel SDM Vol. 4 §2.1, Vol. 3A §11.11.2.1 "IA32_MTRR_DEF_TYPE MSR").
+ */
+export const FIRMWARE_MSRS: readonly MsrEntry[] = [
+  { index: IA32_MISC_ENABLE, value: 1n },
+  { index: IA32_MTRR_DEF_TYPE, value: 0x806n },
+];

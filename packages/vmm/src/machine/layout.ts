@@ -1,0 +1,63 @@
+/**
+ * Where everything is in the machine's address spaces. One PC for both accelerators.
+ *
+ * Guest physical memory: RAM from 0, split around the hole below 4 GiB that holds PCI windows and interrupt controllers.
+ */
+import type { MemoryMapEntry } from '@vireo/boot';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** RAM below 4 GiB ends here at the latest; the PCI hole begins. */
+export const PCI_HOLE_GPA = 3 * GIB;
+export const HIGH_RAM_GPA = 4 * GIB;
+
+export const PCI_MMIO32 = { gpa: PCI_HOLE_GPA, sizeBytes: 512 * MIB } as const;
+/** 256 buses of 1 MiB each (PCI Express Base Specification §7.2.2 "PCI Express Enhanced Configuration Access Mechanism"). */
+export const ECAM = { gpa: 0xe0000000, sizeBytes: 256 * MIB } as const;
+export const IOAPIC_GPA = 0xfec00000;
+export const LAPIC_GPA = 0xfee00000;
+/** The first address that the smallest physical address width of supported hosts (36 bits) still reaches half-way. */
+export const PCI_MMIO64_SIZE_BYTES = 16 * GIB;
+
+/** The legacy area: BIOS data and video memory are not RAM to the guest. */
+export const LOW_RAM_END_GPA = 0x9fc00;
+export const ACPI_TABLES = { gpa: 0xe0000, sizeBytes: 0x20000 } as const;
+const LEGACY_END_GPA = MIB;
+
+export interface RamRange {
+  readonly gpa: number;
+  readonly sizeBytes: number;
+  /** Where in the memory file the range starts. */
+  readonly offsetBytes: number;
+}
+
+/** RAM of the given size, split around the hole. */
+export function ramRanges(memoryBytes: number): RamRange[] {
+  const lowBytes = Math.min(memoryBytes, PCI_HOLE_GPA);
+  const ranges: RamRange[] = [{ gpa: 0, sizeBytes: lowBytes, offsetBytes: 0 }];
+  if (memoryBytes > lowBytes) {
+    ranges.push({ gpa: HIGH_RAM_GPA, sizeBytes: memoryBytes - lowBytes, offsetBytes: lowBytes });
+  }
+  return ranges;
+}
+
+/** Where the 64-bit PCI window starts: above all RAM, at a multiple of its size. */
+export function pciMmio64Gpa(memoryBytes: number): number {
+  const top = HIGH_RAM_GPA + Math.max(0, memoryBytes - PCI_HOLE_GPA);
+  return Math.ceil(top / PCI_MMIO64_SIZE_BYTES) * PCI_MMIO64_SIZE_BYTES;
+}
+
+/** What firmware would report of the address map (ACPI 6.5 §15 "System Address Map Interfaces"). */
+export function memoryMap(memoryBytes: number): MemoryMapEntry[] {
+  const map: MemoryMapEntry[] = [
+    { gpa: 0, sizeBytes: LOW_RAM_END_GPA, kind: 'ram' },
+    { gpa: LOW_RAM_END_GPA, sizeBytes: LEGACY_END_GPA - LOW_RAM_END_GPA, kind: 'reserved' },
+  ];
+  for (const { gpa, sizeBytes } of ramRanges(memoryBytes)) {
+    const start = Math.max(gpa, LEGACY_END_GPA);
+    if (gpa + sizeBytes > start) map.push({ gpa: start, sizeBytes: gpa + sizeBytes - start, kind: 'ram' });
+  }
+  map.push({ gpa: ECAM.gpa, sizeBytes: ECAM.sizeBytes, kind: 'reserved' });
+  return map;
+}

@@ -1,0 +1,149 @@
+/**
+ * One power cycle of the machine: from power-on, with fresh memory, devices and vCPU threads, to the first thing
+ * that ends it. A guest that resets gets a new one.
+ */
+import { FileSource, identifyKernel, initialRegisters, loadLinux } from '@vireo/boot';
+import { Uart16550 } from '@vireo/devices/uart16550';
+import type { Hypervisor, Vm } from '@vireo/hypervisor';
+import type { VcpuFailure, VmConfig } from '../config.ts';
+import { ExitServer } from '../vcpu/exit-server.ts';
+import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
+import { VcpuThread } from '../vcpu/vcpu-thread.ts';
+import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
+import { cpuidFor, FIRMWARE_MSRS } from './cpu-model.ts';
+import { pcGsiRoutes } from './gsi-routing.ts';
+import { GuestRam } from './guest-ram.ts';
+import { memoryMap } from './layout.ts';
+import { type MachineRequest, Platform } from './platform.ts';
+import { COM1_GSI } from './ports.ts';
+import type { SerialConsole } from './serial-console.ts';
+
+/** Why a power cycle ended. */
+export type MachineEnd =
+  | MachineRequest
+  | VcpuFailure
+  /** The host refused something, or our own bug. */
+  | { readonly kind: 'error'; readonly error: unknown }
+  | { readonly kind: 'stopped' };
+
+export class Machine {
+  /** Settles when everything of the power cycle is gone. */
+  readonly ended: Promise<MachineEnd>;
+  readonly #config: VmConfig;
+  readonly #console: SerialConsole;
+  readonly #mailbox: HostMailbox;
+  readonly #uart = new SharedArrayBuffer(Uart16550.sharedSizeBytes);
+  readonly #threads: VcpuThread[];
+  readonly #first = Promise.withResolvers<MachineEnd>();
+  #platform: Platform | undefined;
+  #server: ExitServer | undefined;
+  #ram: GuestRam | undefined;
+  #vm: Vm | undefined;
+
+  /** Makes the vCPU threads, which load in parallel with what follows. */
+  constructor(config: VmConfig, console: SerialConsole) {
+    this.#config = config;
+    this.#console = console;
+    Uart16550.initialise(this.#uart);
+    const mailbox = mailboxBuffer(config.cpus);
+    this.#mailbox = new HostMailbox(mailbox, config.cpus);
+    const ids = Array.from({ length: config.cpus }, (_, id) => id);
+    this.#threads = ids.map((id) => new VcpuThread({ id, mailbox, uart: this.#uart }, this.#mailbox));
+    for (const thread of this.#threads) thread.ended.then((end) => this.#vcpuEnded(thread.id, end));
+    this.ended = this.#first.promise.then((end) => this.#tearDown(end));
+  }
+
+  /** @throws UserError, HostError; the machine must then be stopped all the same. */
+  start(hypervisor: Hypervisor): void {
+    const config = this.#config;
+    this.#ram = new GuestRam(config.memoryBytes);
+    const loaded = this.#load(this.#ram);
+    const vm = hypervisor.createVm({ interruptControllers: 'in-kernel' });
+    this.#vm = vm;
+    vm.setGsiRouting(pcGsiRoutes());
+    this.#ram.mapInto(vm);
+    this.#attachDevices(vm);
+    const model = {
+      supported: hypervisor.supportedCpuid(),
+      cpus: config.cpus,
+      tscDeadlineTimer: hypervisor.capabilities.tscDeadlineTimer,
+    };
+    const entry = initialRegisters(loaded);
+    const pmTimerEpochNs = process.hrtime.bigint();
+    for (const thread of this.#threads) {
+      thread.start(vm.createVcpu(thread.id), {
+        cpuid: cpuidFor(thread.id, model),
+        msrs: FIRMWARE_MSRS,
+        registers: thread.id === 0 ? { general: entry.registers, special: entry.special } : null,
+        pmTimerEpochNs,
+      });
+    }
+  }
+
+  pressPowerButton(): void {
+    this.#platform?.power.pressPowerButton();
+  }
+
+  /** Ends the power cycle now. */
+  stop(): void {
+    this.#first.resolve({ kind: 'stopped' });
+  }
+
+  #load(ram: GuestRam) {
+    const { kernel, initrd, commandLine, memoryBytes } = this.#config;
+    const source = new FileSource(kernel);
+    const initrdSource = initrd === undefined ? undefined : new FileSource(initrd);
+    try {
+      return loadLinux({
+        memory: ram.memory,
+        kernel: { source, image: identifyKernel(source) },
+        initrd: initrdSource,
+        commandLine,
+        memoryMap: memoryMap(memoryBytes),
+        rsdpGpa: 0,
+        memoryIsZero: true,
+      });
+    } finally {
+      source.close();
+      initrdSource?.close();
+    }
+  }
+
+  #attachDevices(vm: Vm): void {
+    const platform = new Platform(vm, (request) => this.#first.resolve(request));
+    this.#platform = platform;
+    const line = { set: (level: boolean) => vm.setIrqLine(COM1_GSI, level) };
+    this.#console.attach(new Uart16550({ shared: this.#uart, line, wakeHost: () => {} }));
+    this.#server = new ExitServer({
+      mailbox: this.#mailbox,
+      serve: (access) => platform.serve(access),
+      collect: () => this.#console.collect(),
+      onError: (error) => this.#first.resolve({ kind: 'error', error }),
+    });
+    void this.#server.run();
+  }
+
+  #vcpuEnded(vcpu: number, end: VcpuEnd): void {
+    switch (end.kind) {
+      case 'stopped':
+        this.#first.resolve({ kind: 'stopped' });
+        break;
+      case 'failed':
+        this.#first.resolve({ kind: end.failure, vcpu, message: end.message, registers: end.registers });
+        break;
+      case 'error':
+        this.#first.resolve(end);
+    }
+  }
+
+  /** In the order in which parts use each other; the last output of the guest is kept. */
+  async #tearDown(end: MachineEnd): Promise<MachineEnd> {
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    this.#server?.stop();
+    this.#console.collect();
+    this.#console.detach();
+    this.#vm?.close();
+    this.#ram?.close();
+    return end;
+  }
+}

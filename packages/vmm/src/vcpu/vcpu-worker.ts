@@ -1,0 +1,90 @@
+/**
+ * A vCPU's thread. It loads what it needs while the main thread loads the kernel, waits for its start, runs the guest
+ * until something ends it, and says what.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { Bus } from '@vireo/devices/bus';
+import type { VcpuExit } from '@vireo/hypervisor';
+import type { Vcpu } from '@vireo/hypervisor/contract';
+import { openVcpu } from '@vireo/kvm/kvm-vcpu';
+import { setThreadName } from '@vireo/linux/threads';
+import { attachLocalDevices } from '../machine/local-devices.ts';
+import { ExitLoop } from './exit-loop.ts';
+import { VcpuMailbox } from './mailbox.ts';
+import { formatRegisters } from './register-dump.ts';
+import type { VcpuEnd, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
+
+const data = workerData as VcpuWorkerData;
+const port = parentPort!;
+
+setThreadName(`vcpu${data.id}`);
+port.once('message', (start: VcpuStart) => {
+  port.postMessage(runVcpu(start));
+  port.close();
+});
+
+function runVcpu(start: VcpuStart): VcpuEnd {
+  try {
+    const vcpu = openVcpu(start.seed);
+    try {
+      prepare(vcpu, start);
+      const mailbox = new VcpuMailbox(data.mailbox, data.id);
+      const local = new Bus('local I/O ports');
+      attachLocalDevices(local, {
+        uart: data.uart,
+        interrupts: vcpu.interrupts,
+        wakeHost: () => mailbox.ringHost(),
+        pmTimerEpochNs: start.pmTimerEpochNs,
+      });
+      const end = new ExitLoop(vcpu, mailbox, local).run();
+      return end.kind === 'commanded' ? { kind: 'stopped' } : describeFailure(vcpu, end.exit);
+    } finally {
+      vcpu.close();
+    }
+  } catch (error) {
+    return { kind: 'error', error };
+  }
+}
+
+function prepare(vcpu: Vcpu, start: VcpuStart): void {
+  vcpu.setCpuid(start.cpuid);
+  const known = new Map(vcpu.getMsrs(start.msrs.map(({ index }) => index)).map((msr) => [msr.index, msr]));
+  vcpu.setMsrs(start.msrs.filter(({ index }) => known.has(index)));
+  if (start.registers === null) return;
+  const { general, special } = start.registers;
+  // The APIC base stays as the accelerator made it.
+  vcpu.setSpecialRegisters({ ...special, apicBase: vcpu.getSpecialRegisters().apicBase });
+  vcpu.setRegisters(general);
+}
+
+function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
+  const general = vcpu.getRegisters();
+  const registers = formatRegisters(general, vcpu.getSpecialRegisters());
+  const at = `vCPU ${data.id} at rip 0x${general.rip.toString(16)}`;
+  const failed = (failure: 'triple-fault' | 'internal-error' | 'fail-entry', message: string): VcpuEnd => ({
+    kind: 'failed',
+    failure,
+    message,
+    registers,
+  });
+  switch (exit.kind) {
+    case 'shutdown':
+      return failed('triple-fault', `${at}: triple fault: the guest could not handle its own exceptions`);
+    case 'fail-entry':
+      return failed(
+        'fail-entry',
+        `${at}: the processor refused the guest's state (reason 0x${exit.hardwareReason.toString(16)})`,
+      );
+    case 'internal-error': {
+      const bytes = Buffer.from(exit.instructionBytes).toString('hex');
+      const what =
+        exit.suberror === 1
+          ? 'an instruction that KVM cannot emulate'
+          : `KVM internal error ${exit.suberror}`;
+      return failed('internal-error', `${at}: ${what}${bytes === '' ? '' : ` (${bytes})`}`);
+    }
+    default:
+      return failed('internal-error', `${at}: unexpected exit '${exit.kind}'`);
+  }
+}

@@ -1,0 +1,35 @@
+/** What the main thread and a vCPU's thread tell each other outside the mailbox. */
+import type { CpuidEntry, GeneralRegisters, MsrEntry, SpecialRegisters, VcpuSeed } from '@vireo/hypervisor';
+
+/** Given when the thread is made, before there is a VM: threads start while the kernel is being loaded. */
+export interface VcpuWorkerData {
+  readonly id: number;
+  readonly mailbox: SharedArrayBuffer;
+  readonly uart: SharedArrayBuffer;
+}
+
+/** Starts the vCPU; the thread's only message. */
+export interface VcpuStart {
+  readonly seed: VcpuSeed;
+  readonly cpuid: readonly CpuidEntry[];
+  readonly msrs: readonly MsrEntry[];
+  /** Of the boot vCPU; the others wait for INIT and SIPI. */
+  readonly registers: {
+    readonly general: GeneralRegisters;
+    readonly special: SpecialRegisters;
+  } | null;
+  /** Monotonic host time, in nanoseconds, at which the guest's PM timer was 0. */
+  readonly pmTimerEpochNs: bigint;
+}
+
+/** How a vCPU's thread ended; its last message. */
+export type VcpuEnd =
+  | { readonly kind: 'stopped' }
+  | {
+      readonly kind: 'failed';
+      readonly failure: 'triple-fault' | 'internal-error' | 'fail-entry';
+      readonly message: string;
+      readonly registers: string;
+    }
+  /** An error thrown in the thread: what the host refused, or our own bug. */
+  | { readonly kind: 'error'; readonly error: unknown };
