@@ -1,6 +1,6 @@
 /** A virtual machine's life: power-on, resets, and the one outcome. The calling process is the VM's process. */
 import type { Hypervisor } from '@vireo/hypervisor';
-import { openKvm } from '@vireo/kvm';
+import { openAccelerator } from './accelerator.ts';
 import type { VmConfig, VmOutcome } from './config.ts';
 import { Machine, type MachineEnd } from './machine/machine.ts';
 import { SerialConsole } from './machine/serial-console.ts';
@@ -26,7 +26,7 @@ export class VirtualMachine {
     const console = new SerialConsole(config.console);
     const machine = new Machine(config, console);
     try {
-      const hypervisor = openKvm();
+      const hypervisor = openAccelerator(config.accelerator);
       machine.start(hypervisor);
       return new VirtualMachine(config, console, machine, hypervisor);
     } catch (error) {

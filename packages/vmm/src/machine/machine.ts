@@ -140,6 +140,7 @@ export class Machine {
   async #tearDown(end: MachineEnd): Promise<MachineEnd> {
     await Promise.all(this.#threads.map((thread) => thread.stop()));
     this.#server?.stop();
+    this.#platform?.close();
     this.#console.collect();
     this.#console.detach();
     this.#vm?.close();

@@ -1,11 +1,13 @@
 /** The devices that live in the main thread, wired to buses and interrupt lines. */
 import { AcpiPower } from '@vireo/devices/acpi-power';
 import { Bus } from '@vireo/devices/bus';
+import { CmosRtc } from '@vireo/devices/cmos-rtc';
 import { DebugExit } from '@vireo/devices/debug-exit';
 import { I8042 } from '@vireo/devices/i8042';
 import { Pvpanic } from '@vireo/devices/pvpanic';
 import { ResetControl } from '@vireo/devices/reset-control';
 import { SystemControlPort } from '@vireo/devices/system-control-port';
+import type { Timers } from '@vireo/devices/timers';
 import type { InterruptSink } from '@vireo/hypervisor';
 import type { DeviceAccess } from '../vcpu/mailbox.ts';
 import * as ports from './ports.ts';
@@ -20,8 +22,14 @@ export type MachineRequest =
 /** SLP_TYP of the soft-off state, as the DSDT's \_S5 has it. */
 export const S5_SLEEP_TYPE = 5;
 
+const HOST_TIMERS: Timers = {
+  setTimeout: (ms, callback) => setTimeout(callback, ms),
+  clear: (handle) => clearTimeout(handle as NodeJS.Timeout),
+};
+
 export class Platform {
   readonly power: AcpiPower;
+  readonly #clock: CmosRtc;
   readonly #ports = new Bus('I/O ports');
   readonly #mmio = new Bus('MMIO');
 
@@ -35,7 +43,9 @@ export class Platform {
       },
     });
     const keyboard = new I8042({ line: line(ports.KEYBOARD_GSI), onReset: reset });
+    this.#clock = new CmosRtc({ clock: Date.now, timers: HOST_TIMERS, line: line(ports.RTC_GSI) });
     const at = this.#ports;
+    at.attach(ports.RTC_PORT, CmosRtc.lengthBytes, this.#clock);
     at.attach(ports.ACPI_POWER_PORT, AcpiPower.lengthBytes, this.power);
     at.attach(ports.I8042_DATA_PORT, 1, keyboard.data);
     at.attach(ports.I8042_COMMAND_PORT, 1, keyboard.command);
@@ -53,6 +63,11 @@ export class Platform {
         if (event === 'panicked') onRequest({ kind: 'panic' });
       }),
     );
+  }
+
+  /** Nothing of it calls back any more. */
+  close(): void {
+    this.#clock.close();
   }
 
   /** Serves a vCPU's access; the value read, or 0. */

@@ -61,7 +61,7 @@ function prepare(vcpu: Vcpu, start: VcpuStart): void {
 function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
   const general = vcpu.getRegisters();
   const registers = formatRegisters(general, vcpu.getSpecialRegisters());
-  const at = `vCPU ${data.id} at rip 0x${general.rip.toString(16)}`;
+  const at = `rip 0x${general.rip.toString(16)}`;
   const failed = (failure: 'triple-fault' | 'internal-error' | 'fail-entry', message: string): VcpuEnd => ({
     kind: 'failed',
     failure,
@@ -70,11 +70,11 @@ function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
   });
   switch (exit.kind) {
     case 'shutdown':
-      return failed('triple-fault', `${at}: triple fault: the guest could not handle its own exceptions`);
+      return failed('triple-fault', `triple fault at ${at}: the guest could not handle its own exceptions`);
     case 'fail-entry':
       return failed(
         'fail-entry',
-        `${at}: the processor refused the guest's state (reason 0x${exit.hardwareReason.toString(16)})`,
+        `at ${at} the processor refused the guest's state, reason 0x${exit.hardwareReason.toString(16)}`,
       );
     case 'internal-error': {
       const bytes = Buffer.from(exit.instructionBytes).toString('hex');
@@ -82,9 +82,9 @@ function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
         exit.suberror === 1
           ? 'an instruction that KVM cannot emulate'
           : `KVM internal error ${exit.suberror}`;
-      return failed('internal-error', `${at}: ${what}${bytes === '' ? '' : ` (${bytes})`}`);
+      return failed('internal-error', `${what} at ${at}${bytes === '' ? '' : ` (${bytes})`}`);
     }
     default:
-      return failed('internal-error', `${at}: unexpected exit '${exit.kind}'`);
+      return failed('internal-error', `unexpected exit '${exit.kind}' at ${at}`);
   }
 }
