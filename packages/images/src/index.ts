@@ -1,11 +1,13 @@
 export { buildOnce, withTemporaryDirectory } from './build-once.ts';
 export { contentKey } from './content-key.ts';
+export { type CpioEntry, cpioArchive } from './cpio.ts';
 export {
   debianPackages,
   type PackageSetRequest,
   packageNamed,
   type UnpackedPackage,
 } from './debian-packages.ts';
+export { builtDefaultGuest, type DefaultGuest, defaultGuest } from './default-guest.ts';
 export { UserError } from './errors.ts';
 export { writeExt4Image } from './ext4-image.ts';
 export { makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
