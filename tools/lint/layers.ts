@@ -22,7 +22,7 @@ export function lintLayers(project: Project): Finding[] {
 
 /** Tests, and what only tests load, may import more. */
 export function isTest(path: string): boolean {
-  return /\.test\.ts$|\/(testing|fixtures)\//.test(path);
+  return /\.test\.ts$|\/(testing|fixtures)\/|\/test-[^/]+\.ts$/.test(path);
 }
 
 /** 'a/b' of '@vireo/x/y', and so on: what package.json would name. */

@@ -1,5 +1,7 @@
 /** Runs one group of test files by `node --test`, here or in the lab, and reads what it reports. */
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestGroup } from './plan.ts';
 import type { Report, TestReport } from './report.ts';
@@ -21,7 +23,9 @@ export async function runGroup(
     ...group.files,
   ];
   // Set by a test runner above (when a test runs this): it would silence the one below.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+  // Half of a test file's start would be stripping types from the sources that it imports.
+  const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'vireo-node-cache'), ...environment };
   const child = spawn(program!, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const { promise: ended, resolve, reject } = Promise.withResolvers<string>();
   child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));

@@ -1,1 +1,2 @@
+/** The vireo command is a program, not a library. */
 export {};

@@ -6,6 +6,7 @@ export * from './futex.ts';
 export * from './host.ts';
 export * from './host-error.ts';
 export * from './ioctl.ts';
+export { landlockAbi } from './landlock.ts';
 export { addressOf, errno, type Pointer, viewMemory } from './libc.ts';
 export * from './mapping.ts';
 export * from './memory.ts';

@@ -1,0 +1,76 @@
+/**
+ * What goes wrong, in one line for the user, and the exit status. Four kinds, never mixed: what the user asked
+ * wrongly (2), what the host refuses (1), what the guest does (an outcome, not an error), and bugs of ours (1).
+ */
+
+/** The user asked for something that cannot be: one sentence, and the fix. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+  /** Stable, kebab-case; scripts may test it. */
+  readonly code: string;
+  readonly fix?: string;
+
+  constructor(code: string, message: string, fix?: string) {
+    super(message);
+    this.code = code;
+    if (fix !== undefined) this.fix = fix;
+  }
+}
+
+export interface Explanation {
+  readonly line: string;
+  readonly exitStatus: 1 | 2;
+}
+
+/** Each package throws its own UserError and the host's errors come from Node, too: the shape says which it is. */
+export function explain(error: unknown): Explanation {
+  if (!(error instanceof Error)) return { line: bugLine(String(error)), exitStatus: 1 };
+  if (error.name === 'UserError') return { line: line(error.message, property(error, 'fix')), exitStatus: 2 };
+  if (error.name === 'HostError')
+    return { line: line(error.message, property(error, 'advice')), exitStatus: 1 };
+  if (property(error, 'syscall') !== undefined) return { line: line(error.message), exitStatus: 1 };
+  return { line: bugLine(error.message, error.stack), exitStatus: 1 };
+}
+
+/** Prints the one line, and what led there when the user debugs Vireo. */
+export function printError(error: unknown): number {
+  const { line, exitStatus } = explain(error);
+  printLine(line);
+  if (process.env['VIREO_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return exitStatus;
+}
+
+/** Whatever happens to standard error, a message must not become an error. */
+export function printLine(line: string, { dim = false } = {}): void {
+  const text = dim ? `\x1b[2mvireo: ${line}\x1b[0m` : `vireo: ${line}`;
+  // A terminal in raw mode does not return the carriage by itself.
+  const end = process.getBuiltinModule('node:tty').isatty(2) ? '\r\n' : '\n';
+  try {
+    process.getBuiltinModule('node:fs').writeSync(2, text + end);
+  } catch {
+    // The terminal is gone, or a full pipe that nobody reads.
+  }
+}
+
+function line(...sentences: readonly (string | undefined)[]): string {
+  return sentences
+    .filter((it) => it !== undefined && it.trim() !== '')
+    .map((it) => it!.trim().replace(/\s*\n\s*/g, ' '))
+    .map((it) => (/[.!?:]$/.test(it) ? it : `${it}.`))
+    .join(' ');
+}
+
+function bugLine(message: string, stack = ''): string {
+  const [ours] = /packages\/[^()\s]+:\d+:\d+/.exec(stack) ?? [];
+  const [theirs] = /[^()\s]+:\d+:\d+(?=\)?$)/m.exec(stack) ?? [];
+  const where = ours ?? theirs;
+  return line(
+    `this is a bug in Vireo: ${message.trim().replace(/\.$/, '')}${where ? ` (at ${where})` : ''}`,
+    'Please report it, with what VIREO_DEBUG=1 makes it print.',
+  );
+}
+
+function property(error: Error, name: string): string | undefined {
+  const value: unknown = (error as unknown as Record<string, unknown>)[name];
+  return typeof value === 'string' ? value : undefined;
+}
