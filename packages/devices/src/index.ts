@@ -1,3 +1,6 @@
+export type { AcpiLayout, AcpiPciLayout, AcpiPorts } from './acpi/layout.ts';
+export { SLP_TYP_S5 } from './acpi/layout.ts';
+export { type AcpiTable, type AcpiTables, buildAcpiTables } from './acpi/tables.ts';
 export { AcpiPmTimer } from './acpi-pm-timer.ts';
 export { AcpiPower, type AcpiPowerOptions, type AcpiPowerState } from './acpi-power.ts';
 export { Bus, type BusRange } from './bus.ts';

@@ -1,4 +1,5 @@
 export * from './acpi.ts';
+export * from './acpi-tables.ts';
 export * from './i8042.ts';
 export * from './pvpanic.ts';
 export * from './reset-control.ts';
