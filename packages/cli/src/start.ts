@@ -16,4 +16,4 @@ async function main(args: readonly string[]): Promise<number> {
   return await runProgram(args);
 }
 
-await runToExit(() => main(process.argv.slice(2)));
+void runToExit(() => main(process.argv.slice(2)));

@@ -1,7 +1,7 @@
 /** Which accelerator runs the VM: found out by running, not by guessing. */
 import { UserError } from '@vireo/boot';
 import type { Hypervisor } from '@vireo/hypervisor';
-import { openKvm, probe } from '@vireo/kvm';
+import { openKvm, type ProbeResult, probe } from '@vireo/kvm';
 import { HostError } from '@vireo/linux';
 import type { VmConfig } from './config.ts';
 
@@ -49,5 +49,15 @@ function openKvmForUser(): Hypervisor {
       default:
         throw error;
     }
+  }
+}
+
+/** Opens KVM and probes it. @throws HostError or UserError when it cannot be opened. */
+export function probeKvm(): ProbeResult {
+  const hypervisor = openKvmForUser();
+  try {
+    return probe(hypervisor);
+  } finally {
+    hypervisor.close();
   }
 }

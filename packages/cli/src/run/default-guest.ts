@@ -3,6 +3,6 @@ import { type DefaultGuest, defaultGuest } from '@vireo/images';
 import { ProgressDisplay } from './progress-display.ts';
 
 export async function prepareDefaultGuest(): Promise<DefaultGuest> {
-  using display = new ProgressDisplay();
+  using display = await ProgressDisplay.open();
   return await defaultGuest((done, total, what) => display.update(done, total, what));
 }

@@ -7,8 +7,17 @@ import { formatSize } from '../size.ts';
 const BYTES_FROM = 100_000;
 
 export class ProgressDisplay implements Disposable {
+  readonly #newBar: (() => SingleBar) | undefined;
   #what = '';
   #bar: SingleBar | undefined;
+
+  private constructor(newBar: (() => SingleBar) | undefined) {
+    this.#newBar = newBar;
+  }
+
+  static async open(): Promise<ProgressDisplay> {
+    return new ProgressDisplay(process.stderr.isTTY ? await loadBar() : undefined);
+  }
 
   /** `total` is 0 while it is not known. */
   update(done: number, total: number, what: string): void {
@@ -20,8 +29,8 @@ export class ProgressDisplay implements Disposable {
   #startStep(what: string): void {
     this.#bar?.stop();
     this.#what = what;
-    if (newBar) {
-      this.#bar = newBar();
+    if (this.#newBar) {
+      this.#bar = this.#newBar();
       this.#bar.start(1, 0, { what, amount: '' });
     } else printLine(`${what}…`);
   }
@@ -31,8 +40,6 @@ export class ProgressDisplay implements Disposable {
     this.#bar = undefined;
   }
 }
-
-const newBar = process.stderr.isTTY ? await loadBar() : undefined;
 
 async function loadBar(): Promise<() => SingleBar> {
   const { default: progress } = await import('cli-progress');

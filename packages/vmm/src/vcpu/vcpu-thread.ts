@@ -5,7 +5,11 @@ import type { VcpuHandle } from '@vireo/hypervisor';
 import { COMMAND_STOP, type HostMailbox } from './mailbox.ts';
 import type { VcpuEnd, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
 
-const WORKER_URL = new URL('./vcpu-worker.ts', import.meta.url);
+/** Beside this file, both as source and in the bundle. */
+const WORKER_URL = new URL(
+  import.meta.url.endsWith('.ts') ? './vcpu-worker.ts' : './vcpu-worker.cjs',
+  import.meta.url,
+);
 
 export class VcpuThread {
   readonly id: number;
