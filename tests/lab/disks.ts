@@ -11,9 +11,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import {
   buildOnce,
+  builtDefaultGuest,
   cacheDirectory,
   contentKey,
   debianPackages,
@@ -128,7 +129,9 @@ export async function repositoryDisk(repository: string): Promise<string> {
 }
 
 async function repositoryFiles(repository: string): Promise<string[]> {
-  const list = (...args: string[]) => requireProgram('git', ['ls-files', '-z', ...args], { cwd: repository });
+  // Whoever owns the checkout: it is only read here.
+  const git = ['-c', 'safe.directory=*', 'ls-files', '-z'];
+  const list = (...args: string[]) => requireProgram('git', [...git, ...args], { cwd: repository });
   const [tracked, generated] = await Promise.all([
     list('--cached', '--others', '--exclude-standard'),
     list('--others', '--ignored', '--exclude-standard', '--', ':(glob)**/gen/**', ':(exclude)node_modules'),
@@ -140,10 +143,18 @@ async function repositoryFiles(repository: string): Promise<string[]> {
     .sort();
 }
 
-/** The default guest's kernel and initramfs, where this host has built them, so that the lab needs no network. */
-export async function guestCacheDisk(): Promise<string> {
+/** What is big or of no use in the lab; of the guests only the present one is packed. */
+const NOT_PACKED = new Set(['apt', 'packages', 'lab', 'guest']);
+
+/** The host's cache with the default guest, where it has been built, so that the lab needs no network. */
+export async function cacheDisk(): Promise<string> {
   const cache = cacheDirectory();
-  const files = ['guest', 'vmlinux', 'sets'].flatMap((name) => filesBelow(cache, name));
+  const names = readdirSync(cache, { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && !NOT_PACKED.has(entry.name),
+  );
+  const guest = builtDefaultGuest();
+  const places = [...names.map(({ name }) => name), ...(guest ? [relative(cache, guest)] : [])];
+  const files = places.flatMap((name) => filesBelow(cache, name));
   return await cachedImage('cache', treeKey(cache, files), async (image, directory) => {
     const tree = join(directory, 'tree');
     mkdirSync(tree);

@@ -1,6 +1,6 @@
 # The rest of the lab's start, after root-init.sh: loads KVM, mounts the repository, runs the command,
 # and reports its exit status and how many bytes it wrote, so that the runner knows when it has seen
-# everything. Comes after the variables REPOSITORY and DIRECTORY and the function `job` (job.ts).
+# everything. Comes after the variables REPOSITORY, DIRECTORY, JOB, TERMINAL, TERM, ROWS, COLUMNS (job.ts).
 #
 # NVMe namespaces: 1 root, 2 node_modules, 3 the repository, 4 the host's guest images, 5 this script.
 # Ports: 1 standard input, 2 output, 3 error, 4 control.
@@ -66,6 +66,10 @@ bytes_copied() {
   return 1
 }
 
+follow_window_size() {
+  while read -r _ rows columns; do stty -F /dev/pts/0 rows "$rows" cols "$columns"; done <&3
+}
+
 run_job() {
   mkfifo /run/in /run/out /run/err
   # Through pipes, as on the left of `| cat`. The dd of coreutils counts what passes; busybox's does not.
@@ -76,10 +80,19 @@ run_job() {
   /usr/bin/dd bs=64k if=/run/err of=/dev/vport0p3 2>/run/err.count &
   relays="$relays $!"
   cd "$DIRECTORY" || cd /
-  echo started >/dev/vport0p4
-  (job) </run/in >/run/out 2>/run/err &
-  command=$!
-  wait $command
+  exec 3<>/dev/vport0p4 # a port can be opened only once
+  echo started >&3
+  # In the foreground, for a shell has its background processes ignore SIGINT.
+  if [ -n "$TERMINAL" ]; then
+    follow_window_size &
+    relays="$relays $!"
+    # script gives the command a terminal and passes what that shows; -e passes its status.
+    export ROWS COLUMNS JOB
+    script -qefc 'stty rows $ROWS cols $COLUMNS; job=$JOB; unset ROWS COLUMNS JOB; eval "$job"' /dev/null \
+      </run/in >/run/out 2>/run/err 3>&-
+  else
+    (eval "$JOB") </run/in >/run/out 2>/run/err 3>&-
+  fi
   status=$?
   tries=0
   until out=$(bytes_copied /run/out.count) && err=$(bytes_copied /run/err.count); do
@@ -87,7 +100,7 @@ run_job() {
     [ $tries -gt 5 ] && kill_leftovers
     usleep 20000
   done
-  echo "exit $status $out $err" >/dev/vport0p4
+  echo "exit $status $out $err" >&3
 }
 
 mount_kernel_file_systems
@@ -97,7 +110,7 @@ stage 'drivers'
 mount_images
 hostname lab
 ip link set lo up
-export HOME=/tmp/home XDG_CACHE_HOME=/tmp/home/.cache
+export TERM SHELL=/bin/sh HOME=/tmp/home XDG_CACHE_HOME=/tmp/home/.cache
 export PATH="$REPOSITORY/node_modules/.bin:$PATH"
 stage 'ready'
 run_job

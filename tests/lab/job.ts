@@ -1,16 +1,28 @@
-/** The script that tells the lab's init what to run; the last NVMe namespace holds it (init.sh). */
+/** The script that tells the lab what to run; the last NVMe namespace holds it (init.sh). */
 import { readFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, relative } from 'node:path';
 import type { LabOptions } from './options.ts';
 
 const SECTOR_BYTES = 512;
 
-export function jobScript(options: LabOptions, repository: string, directory: string): string {
-  const inside = !relative(repository, directory).startsWith(`..${sep}`) && directory !== '..';
+export function jobScript(
+  options: LabOptions,
+  repository: string,
+  directory: string,
+  terminal: boolean,
+): string {
+  const inside = !relative(repository, directory).startsWith('..');
+  const variables = {
+    REPOSITORY: repository,
+    DIRECTORY: inside ? directory : repository,
+    JOB: `exec ${options.command.map(shellQuote).join(' ')}`,
+    TERMINAL: terminal ? 'yes' : '',
+    TERM: process.env['TERM'] ?? 'linux',
+    ROWS: `${process.stdout.rows ?? 24}`,
+    COLUMNS: `${process.stdout.columns ?? 80}`,
+  };
   const script = [
-    `REPOSITORY=${shellQuote(repository)}`,
-    `DIRECTORY=${shellQuote(inside ? directory : repository)}`,
-    `job() { exec ${options.command.map(shellQuote).join(' ')}; }`,
+    ...Object.entries(variables).map(([name, value]) => `${name}=${shellQuote(value)}`),
     readFileSync(join(import.meta.dirname, 'init.sh'), 'utf8'),
   ].join('\n');
   // A disk is whole sectors; the shell passes over empty lines.

@@ -3,7 +3,7 @@
  * All of its channels are socket pairs that it inherits, so there is nothing to connect to or to remove.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
 import type { RootDisk } from './disks.ts';
 import type { LabOptions } from './options.ts';
@@ -28,12 +28,18 @@ export interface Machine {
 /** File descriptors of the channels in QEMU, in the order of Machine's fields. */
 const CHANNELS = ['console', 'stdin', 'stdout', 'stderr', 'control'] as const;
 const FIRST_FD = 3;
+const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 
 export function startMachine(options: LabOptions, disks: Disks): Machine {
-  const [program, ...args] = [...qemuCommand(disks.root.tree), ...machineArguments(options, disks)];
-  const child = spawn(program ?? '', args, {
+  const program = (path: string) => loaderCommand(disks.root.tree, path);
+  const command = [
+    // Should the runner be killed, QEMU goes with it.
+    ...[...program('usr/bin/setpriv'), '--pdeathsig', 'KILL'],
+    ...[...qemuCommand(disks.root.tree), ...machineArguments(options, disks)],
+  ];
+  const child = spawn(command[0] ?? '', command.slice(1), {
     stdio: ['ignore', 'ignore', 'pipe', ...CHANNELS.map(() => 'pipe' as const)],
-    env: { QEMU_MODULE_DIR: join(disks.root.tree, 'usr/lib/x86_64-linux-gnu/qemu') },
+    env: { QEMU_MODULE_DIR: join(disks.root.tree, LIBRARIES, 'qemu') },
     // Of a process group of its own: Ctrl-C is the runner's to act on.
     detached: true,
   });
@@ -54,15 +60,19 @@ export function startMachine(options: LabOptions, disks: Disks): Machine {
   };
 }
 
-/** Runs QEMU from its unpacked packages with the C library it was built for, whatever the host has. */
+/** How to start QEMU from its unpacked packages; the environment should have QEMU_MODULE_DIR. */
 export function qemuCommand(tree: string): string[] {
-  const libraries = join(tree, 'usr/lib/x86_64-linux-gnu');
   return [
-    join(libraries, 'ld-linux-x86-64.so.2'),
-    ...['--library-path', libraries, '--argv0', 'qemu-system-x86_64'],
-    join(tree, 'usr/bin/qemu-system-x86_64'),
+    ...loaderCommand(tree, 'usr/bin/qemu-system-x86_64'),
     ...['-L', join(tree, 'usr/share/qemu'), '-L', join(tree, 'usr/share/seabios')],
   ];
+}
+
+/** Runs a program with the C library it was built for, whatever the host has. */
+function loaderCommand(tree: string, path: string): string[] {
+  const libraries = join(tree, LIBRARIES);
+  const loader = join(libraries, 'ld-linux-x86-64.so.2');
+  return [loader, '--library-path', libraries, '--argv0', basename(path), join(tree, path)];
 }
 
 function machineArguments(options: LabOptions, disks: Disks): string[] {
@@ -109,7 +119,8 @@ function kernelArguments(options: LabOptions): string {
   return [
     'console=ttyS0 quiet panic=-1 root=/dev/nvme0n1 rootwait ro rootfstype=ext4 init=/lab/init',
     // Mitigations cost time under emulation and protect nobody here.
-    'mitigations=off random.trust_cpu=on',
+    'mitigations=off random.trust_cpu=on cryptomgr.notests audit=0 nowatchdog rcupdate.rcu_expedited=1',
+    'i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd',
     options.append,
   ].join(' ');
 }

@@ -2,40 +2,36 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError, withTemporaryDirectory } from '@vireo/images';
-import { guestCacheDisk, nodeModulesDisk, repositoryDisk, rootDisk } from './disks.ts';
+import { type Control, openControl } from './control.ts';
+import { cacheDisk, nodeModulesDisk, repositoryDisk, rootDisk } from './disks.ts';
+import { Display } from './display.ts';
 import { jobScript } from './job.ts';
-import { type Machine, startMachine } from './machine.ts';
+import { type Disks, type Machine, startMachine } from './machine.ts';
 import type { LabOptions } from './options.ts';
+import { type ForwardedOutput, forwardInput, forwardOutput, keepTail } from './streams.ts';
+import { borrowTerminal, isTerminal } from './terminal.ts';
 
-const TIMED_OUT = 124;
+/** As timeout(1) and a shell have it. */
+const STATUS_TIMED_OUT = 124;
+const STATUS_SIGNAL = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+/** Many times what a busy machine needs. */
+const START_LIMIT_SECONDS = 180;
 const CONSOLE_TAIL_LINES = 40;
 
-interface Outcome {
-  readonly status: number;
-  /** How many bytes the command wrote to standard output and error. */
-  readonly outBytes: number;
-  readonly errBytes: number;
-}
-
 export async function runLab(options: LabOptions, repository: string): Promise<number> {
-  const timing = new Timing(options.verbose);
-  const progress = progressLine();
-  const root = await rootDisk(options.packages, progress.report);
-  const nodeModules = await nodeModulesDisk(repository, progress.report);
-  const repositoryImage = await repositoryDisk(repository);
-  const cache = await guestCacheDisk();
-  progress.clear();
-  timing.stage('disks built or found');
+  const display = new Display(options.verbose);
+  const disks = await findDisks(options, repository, display);
+  display.stage('disks built or found');
   return await withTemporaryDirectory(tmpdir(), 'vireo-lab', async (directory) => {
     const job = join(directory, 'job');
-    writeFileSync(job, jobScript(options, repository, process.cwd()));
-    const machine = startMachine(options, { root, others: [nodeModules, repositoryImage, cache, job] });
+    writeFileSync(job, jobScript(options, repository, process.cwd(), isTerminal()));
+    const machine = startMachine(options, { ...disks, others: [...disks.others, job] });
     const kill = () => machine.process.kill('SIGKILL');
     process.on('exit', kill);
     try {
-      return await followMachine(machine, options, timing);
+      return await follow(machine, options, display);
     } finally {
       kill();
       process.off('exit', kill);
@@ -44,135 +40,112 @@ export async function runLab(options: LabOptions, repository: string): Promise<n
   });
 }
 
-async function followMachine(machine: Machine, options: LabOptions, timing: Timing): Promise<number> {
-  const complaints = collect(machine.complaints);
-  const consoleText = collect(machine.console, (text) => timing.console(text));
-  forwardInput(process.stdin, machine.stdin);
+async function findDisks(options: LabOptions, repository: string, display: Display): Promise<Disks> {
+  try {
+    const root = await rootDisk(options.packages, display.progress);
+    const nodeModules = await nodeModulesDisk(repository, display.progress);
+    return { root, others: [nodeModules, await repositoryDisk(repository), await cacheDisk()] };
+  } finally {
+    display.clearProgress();
+  }
+}
+
+/** From power-on until the command's exit status, or until something else ends the run. */
+async function follow(machine: Machine, options: LabOptions, display: Display): Promise<number> {
+  const control = openControl(machine.control);
   const out = forwardOutput(machine.stdout, process.stdout);
   const err = forwardOutput(machine.stderr, process.stderr);
-  const ended = new Promise<never>((_, reject) => {
-    machine.process.on('error', reject);
-    machine.process.on('close', () => reject(labDied(complaints.text, consoleText.text)));
-  });
-  let timer: NodeJS.Timeout | undefined;
-  const timedOut = new Promise<Outcome>((resolve) => {
-    if (options.timeoutSeconds === 0) return;
-    timer = setTimeout(() => {
-      process.stderr.write(`lab: the command's time, ${options.timeoutSeconds} s, is up\n`);
-      resolve({ status: TIMED_OUT, outBytes: 0, errBytes: 0 });
-    }, options.timeoutSeconds * 1000);
-  });
+  const interrupted = new Interruptions();
+  const abort = new AbortController();
   try {
-    const outcome = await Promise.race([readOutcome(machine.control, timing), timedOut, ended]);
-    await Promise.race([
-      Promise.all([out.received(outcome.outBytes), err.received(outcome.errBytes)]),
-      ended,
+    using _terminal = isTerminal() ? borrowTerminal(control, () => interrupted.end(0)) : undefined;
+    forwardInput(process.stdin, machine.stdin);
+    return await Promise.race([
+      commandStatus(control, out, err, display),
+      machineDeath(machine, display),
+      timeLimit(control, options.timeoutSeconds, abort.signal),
+      out.readerGone.then(() => STATUS_SIGNAL.SIGPIPE),
+      interrupted.status,
     ]);
-    timing.stage('command ended');
-    return outcome.status;
   } finally {
-    clearTimeout(timer);
+    abort.abort();
+    interrupted[Symbol.dispose]();
   }
 }
 
-/** The lab says `started`, then `exit STATUS OUT-BYTES ERR-BYTES`. */
-function readOutcome(control: Readable, timing: Timing): Promise<Outcome> {
-  return new Promise((resolve) => {
-    let text = '';
-    control.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      if (/^started$/m.test(chunk)) timing.stage('command started');
-      const [, status, outBytes, errBytes] = /^exit (\d+) (\d+) (\d+)$/m.exec(text) ?? [];
-      if (status !== undefined) {
-        resolve({ status: Number(status), outBytes: Number(outBytes), errBytes: Number(errBytes) });
-      }
+async function commandStatus(
+  control: Control,
+  out: ForwardedOutput,
+  err: ForwardedOutput,
+  display: Display,
+): Promise<number> {
+  control.started.then(() => display.stage('command started'));
+  const { status, outBytes, errBytes } = await control.ended;
+  // The status comes through a port of its own, so the last output may still be on its way.
+  await Promise.all([out.received(outBytes), err.received(errBytes)]);
+  display.stage('command ended');
+  return status;
+}
+
+/** Rejects when QEMU ends by itself: it could not start, or the lab's kernel panicked. */
+function machineDeath(machine: Machine, display: Display): Promise<never> {
+  const complaints = keepTail(machine.complaints);
+  const consoleText = keepTail(machine.console, display.console);
+  return new Promise((_, reject) => {
+    machine.process.on('error', reject);
+    machine.process.on('close', () => {
+      const tail = consoleText.text.replaceAll('\r', '').trim().split('\n').slice(-CONSOLE_TAIL_LINES);
+      const said = complaints.text.trim();
+      reject(
+        new UserError(
+          'lab-died',
+          `The lab ended before the command did.${said ? ` QEMU says: ${said}` : ''}`,
+          tail.length > 1 ? `Its console said last:\n${tail.join('\n')}` : 'See it start with --verbose.',
+        ),
+      );
     });
   });
 }
 
-function forwardInput(from: Readable, to: Writable): void {
-  from.pipe(to);
-  // The command may end, or close its input, before it has read everything.
-  to.on('error', () => {});
-}
-
-interface Forwarded {
-  /** Resolves when that many bytes have come and been written on. */
-  received(bytes: number): Promise<void>;
-}
-
-function forwardOutput(from: Readable, to: Writable): Forwarded {
-  let count = 0;
-  let wake = () => {};
-  from.on('data', (chunk: Buffer) => {
-    from.pause();
-    to.write(chunk, () => {
-      count += chunk.length;
-      from.resume();
-      wake();
-    });
-  });
-  return {
-    async received(bytes) {
-      while (count < bytes) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
-  };
-}
-
-function collect(stream: Readable, onText: (text: string) => void = () => {}): { readonly text: string } {
-  const collected = { text: '' };
-  stream.setEncoding('utf8').on('data', (chunk: string) => {
-    collected.text = (collected.text + chunk).slice(-65536);
-    onText(chunk);
-  });
-  return collected;
-}
-
-function labDied(complaints: string, consoleText: string): UserError {
-  const tail = consoleText.replaceAll('\r', '').trim().split('\n').slice(-CONSOLE_TAIL_LINES).join('\n');
-  return new UserError(
-    'lab-died',
-    `the lab ended before the command did. ${complaints.trim()}`,
-    `Its console said last:\n${tail}`,
-  );
-}
-
-/** With --verbose, says how long each stage took and shows the console; both on standard error. */
-class Timing {
-  readonly #verbose: boolean;
-  readonly #start = performance.now();
-
-  constructor(verbose: boolean) {
-    this.#verbose = verbose;
-  }
-
-  stage(name: string): void {
-    if (!this.#verbose) return;
-    const seconds = (performance.now() - this.#start) / 1000;
-    process.stderr.write(`lab: ${seconds.toFixed(2)} s: ${name}\n`);
-  }
-
-  console(text: string): void {
-    if (this.#verbose) process.stderr.write(text);
+async function timeLimit(control: Control, seconds: number, signal: AbortSignal): Promise<number> {
+  const never = new Promise<never>(() => {});
+  try {
+    const start = sleep(START_LIMIT_SECONDS * 1000, 'late', { signal });
+    if ((await Promise.race([control.started, start])) === 'late') {
+      throw new UserError(
+        'lab-slow',
+        `The lab did not start within ${START_LIMIT_SECONDS} s.`,
+        'See why with --verbose; fewer programs at the same time may be all that it takes.',
+      );
+    }
+    if (seconds === 0) return await never;
+    await sleep(seconds * 1000, undefined, { signal });
+    process.stderr.write(`lab: the command's time, ${seconds} s, is up\n`);
+    return STATUS_TIMED_OUT;
+  } catch (error) {
+    if (signal.aborted) return await never;
+    throw error;
   }
 }
 
-/** One line on a terminal that is overwritten; nothing elsewhere. */
-function progressLine() {
-  let shown = false;
-  const clear = () => {
-    if (shown) process.stderr.write('\r\x1b[K');
-    shown = false;
-  };
-  const report = (done: number, total: number, what: string) => {
-    if (!process.stderr.isTTY) return;
-    const percent = total > 0 ? ` ${Math.floor((100 * done) / total)} %` : '';
-    process.stderr.write(`\r\x1b[Klab: ${what}${percent}`);
-    shown = true;
-  };
-  return { report, clear };
+/** Signals to the runner, and the user's wish to leave: each ends the run in an orderly way. */
+class Interruptions implements Disposable {
+  readonly status: Promise<number>;
+  readonly end: (status: number) => void;
+  readonly #listeners = new Map<NodeJS.Signals, () => void>();
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.status = promise;
+    this.end = resolve;
+    for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+      const listener = () => resolve(STATUS_SIGNAL[signal]);
+      this.#listeners.set(signal, listener);
+      process.on(signal, listener);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
+  }
 }
