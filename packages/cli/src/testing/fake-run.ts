@@ -35,6 +35,7 @@ async function start(config: VmConfig): Promise<RunningMachine> {
   const { promise: outcome, resolve: end } = Promise.withResolvers<VmOutcome>();
   const { input, output } = config.console;
   output.write(`guest up, ${config.commandLine}\r\n`);
+  setInterval(() => {}, 1000); // vCPU threads keep a process alive
   let line = '';
   input.on('data', (chunk: Buffer) => {
     output.write(`[${JSON.stringify(chunk.toString('latin1'))}]\r\n`);
