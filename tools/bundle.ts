@@ -1,5 +1,5 @@
 /**
- * Makes dist/: the vireo command as two CommonJS files, one for the program and one for a vCPU's thread.
+ * Makes packages/cli/gen/: the vireo command as two CommonJS files, one for the program and one for a vCPU's thread.
  *
  * The source runs as it is. The bundle is for start-up time, which is part of every VM's boot: loading a hundred
  * modules and stripping their types costs ten times what running them does, once in each thread. It knows the
@@ -11,7 +11,7 @@ import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
-const OUT = join(ROOT, 'dist');
+const OUT = join(ROOT, 'packages/cli/gen');
 const SOURCES = ['packages/cli/src/start.ts', 'packages/vmm/src/vcpu/vcpu-worker.ts'] as const;
 /** Files that the program reads from beside itself. */
 const ASSETS = ['packages/images/src/guest-init.sh', 'packages/images/src/guest-linuxrc.sh'];
@@ -56,7 +56,7 @@ const isCurrent = ${sources}.every(([path, size, seconds]) => {
   return stat !== undefined && stat.size === size && Math.floor(stat.mtimeMs / 1000) === seconds;
 });
 if (isCurrent) require('./vireo-program.cjs');
-else import('../${SOURCES[0]}');
+else import('../src/start.ts');
 `;
 }
 

@@ -13,8 +13,18 @@ export const PCI_HOLE_GPA = 3 * GIB;
 export const HIGH_RAM_GPA = 4 * GIB;
 
 export const PCI_MMIO32 = { gpa: PCI_HOLE_GPA, sizeBytes: 512 * MIB } as const;
-/** 256 buses of 1 MiB each (PCI Express Base Specification §7.2.2 "PCI Express Enhanced Configuration Access Mechanism"). */
-export const ECAM = { gpa: 0xe0000000, sizeBytes: 256 * MIB } as const;
+/**
+ * 1 MiB for each bus (PCI Express Base Specification §7.2.2 "PCI Express Enhanced Configuration Access Mechanism"). Linux
+ * reads all 32 slots of every bus the tables tell of, one exit each: so there are no more than the machine has. The
+ * addresses up to 0xEFFFFFFF are kept free for more.
+ */
+const PCI_BUSES = 1;
+export const ECAM = {
+  gpa: 0xe0000000,
+  sizeBytes: PCI_BUSES * MIB,
+  firstBus: 0,
+  lastBus: PCI_BUSES - 1,
+} as const;
 export const IOAPIC_GPA = 0xfec00000;
 export const LAPIC_GPA = 0xfee00000;
 /** The first address that the smallest physical address width of supported hosts (36 bits) still reaches half-way. */

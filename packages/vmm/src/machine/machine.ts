@@ -10,6 +10,7 @@ import { ExitServer } from '../vcpu/exit-server.ts';
 import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
 import { VcpuThread } from '../vcpu/vcpu-thread.ts';
 import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
+import { writeAcpiTables } from './acpi.ts';
 import { cpuidFor, FIRMWARE_MSRS } from './cpu-model.ts';
 import { pcGsiRoutes } from './gsi-routing.ts';
 import { GuestRam } from './guest-ram.ts';
@@ -90,7 +91,7 @@ export class Machine {
   }
 
   #load(ram: GuestRam) {
-    const { kernel, initrd, commandLine, memoryBytes } = this.#config;
+    const { kernel, initrd, commandLine, cpus, memoryBytes } = this.#config;
     const source = new FileSource(kernel);
     const initrdSource = initrd === undefined ? undefined : new FileSource(initrd);
     try {
@@ -100,7 +101,7 @@ export class Machine {
         initrd: initrdSource,
         commandLine,
         memoryMap: memoryMap(memoryBytes),
-        rsdpGpa: 0,
+        rsdpGpa: writeAcpiTables(ram.memory, cpus, memoryBytes),
         memoryIsZero: true,
       });
     } finally {

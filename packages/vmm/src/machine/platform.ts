@@ -1,4 +1,5 @@
 /** The devices that live in the main thread, wired to buses and interrupt lines. */
+import { SLP_TYP_S5 } from '@vireo/devices/acpi/layout';
 import { AcpiPower } from '@vireo/devices/acpi-power';
 import { Bus } from '@vireo/devices/bus';
 import { CmosRtc } from '@vireo/devices/cmos-rtc';
@@ -19,9 +20,6 @@ export type MachineRequest =
   | { readonly kind: 'panic' }
   | { readonly kind: 'debug-exit'; readonly value: number };
 
-/** SLP_TYP of the soft-off state, as the DSDT's \_S5 has it. */
-export const S5_SLEEP_TYPE = 5;
-
 const HOST_TIMERS: Timers = {
   setTimeout: (ms, callback) => setTimeout(callback, ms),
   clear: (handle) => clearTimeout(handle as NodeJS.Timeout),
@@ -39,7 +37,7 @@ export class Platform {
     this.power = new AcpiPower({
       sci: line(ports.SCI_GSI),
       onSleep: (type) => {
-        if (type === S5_SLEEP_TYPE) onRequest({ kind: 'power-off' });
+        if (type === SLP_TYP_S5) onRequest({ kind: 'power-off' });
       },
     });
     const keyboard = new I8042({ line: line(ports.KEYBOARD_GSI), onReset: reset });
