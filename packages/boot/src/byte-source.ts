@@ -2,7 +2,7 @@
  * Bytes to load from: a file, read piece by piece straight to where it belongs, or an array. What is in them was
  * written by somebody else: readers check every offset against `sizeBytes` and allocate nothing by what they say.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from './user-error.ts';
 
 export interface ByteSource {
@@ -35,11 +35,10 @@ export class ArraySource implements ByteSource {
 
 /** What tells one state of a file from another without reading it. */
 export interface FileIdentity {
-  readonly device: number;
-  readonly inode: number;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
+  /** Device, inode, size and times: differs whenever the contents may. Fit to be a file name. */
+  readonly key: string;
+  /** When contents or inode changed last, in nanoseconds since 1970. */
+  readonly ctimeNs: bigint;
 }
 
 /** A regular file, open for reading. */
@@ -54,19 +53,13 @@ export class FileSource implements ByteSource {
   constructor(path: string) {
     this.name = path;
     this.fd = open(path);
-    const stats = fstatSync(this.fd);
+    const stats = fstatSync(this.fd, { bigint: true });
     if (!stats.isFile()) {
       closeSync(this.fd);
       throw new UserError('file-not-regular', `${path} is ${fileType(stats)}, not a file`, 'Name a file.');
     }
-    this.sizeBytes = stats.size;
-    this.identity = {
-      device: stats.dev,
-      inode: stats.ino,
-      sizeBytes: stats.size,
-      mtimeMs: stats.mtimeMs,
-      ctimeMs: stats.ctimeMs,
-    };
+    this.sizeBytes = Number(stats.size);
+    this.identity = identityOf(stats);
   }
 
   read(target: Uint8Array, offset: number): void {
@@ -129,7 +122,12 @@ function openError(path: string, cause: unknown): UserError {
   }
 }
 
-function fileType(stats: Stats): string {
+function identityOf(stats: BigIntStats): FileIdentity {
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+  return { key: `${dev}-${ino}-${size}-${mtimeNs}-${ctimeNs}`, ctimeNs };
+}
+
+function fileType(stats: BigIntStats): string {
   if (stats.isDirectory()) return 'a directory';
   if (stats.isFIFO()) return 'a named pipe';
   if (stats.isSocket()) return 'a socket';

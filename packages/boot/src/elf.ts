@@ -8,16 +8,16 @@ import { UserError } from './user-error.ts';
 const ELFCLASS32 = 1;
 const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
-const ET_EXEC = 2;
+export const ET_EXEC = 2;
 const ET_DYN = 3;
 const EM_386 = 3;
-const EM_X86_64 = 62;
-const PT_LOAD = 1;
-const PT_NOTE = 4;
+export const EM_X86_64 = 62;
+export const PT_LOAD = 1;
+export const PT_NOTE = 4;
 
 /** The physical address of the 32-bit PVH entry point. */
-const XEN_ELFNOTE_PHYS32_ENTRY = 18;
-const XEN_NOTE_NAME = 'Xen\0';
+export const XEN_ELFNOTE_PHYS32_ENTRY = 18;
+export const XEN_NOTE_NAME = 'Xen\0';
 
 /** A kernel has about five program headers and half a KiB of notes; more than this is not a kernel. */
 const MAX_PROGRAM_HEADERS = 256;

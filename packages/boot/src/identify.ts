@@ -57,7 +57,7 @@ function identifyElf(source: ByteSource): KernelImage {
 }
 
 /** vmlinux is linked in the upper half of the address space, but its e_entry is a physical address. */
-function isLinux64(elf: ElfImage): boolean {
+export function isLinux64(elf: ElfImage): boolean {
   const isKernelHalf = elf.segments.some((segment) => segment.gva >= 0xffff_8000_0000_0000n);
   return elf.bits === 64 && isKernelHalf && elf.entry < 2n ** 32n && isLoaded(elf, Number(elf.entry));
 }

@@ -19,6 +19,8 @@ import { writeLinux64BootData } from './zero-page.ts';
 const MAX_COMMAND_LINE_BYTES = 2047;
 
 export interface LinuxKernel {
+  /** For messages: the path that the user gave, where the source has another. */
+  readonly name?: string;
   readonly source: ByteSource;
   readonly image: KernelImage;
 }
@@ -49,7 +51,7 @@ export function loadLinux(options: LoadLinuxOptions): LoadedKernel {
     memory,
     memoryMap,
     image: kernel.image,
-    kernelName: kernel.source.name,
+    kernelName: kernel.name ?? kernel.source.name,
     initrdBytes: initrd?.sizeBytes ?? 0,
   });
   if (initrd && placement.initrd) {

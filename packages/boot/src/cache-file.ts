@@ -1,0 +1,76 @@
+/** Files of a cache: written whole or not at all, and thrown away when there are too many. */
+
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+const TEMPORARY_SUFFIX = '.tmp';
+/** A temporary file this old belongs to a process that was killed. */
+const ABANDONED_AFTER_MS = 10 * 60_000;
+
+/**
+ * Writes under a temporary name and renames, so that readers and other writers see all or nothing; keeps the
+ * directory's `keep` latest files. False when the cache cannot be written (read-only, full, somebody else's): a
+ * cache is never worth a failure.
+ */
+export function writeCacheFile(path: string, pieces: readonly Uint8Array[], keep: number): boolean {
+  const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}${TEMPORARY_SUFFIX}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeAll(temporary, pieces);
+    renameSync(temporary, path);
+  } catch {
+    rmSync(temporary, { force: true });
+    return false;
+  }
+  prune(path, keep);
+  return true;
+}
+
+function writeAll(path: string, pieces: readonly Uint8Array[]): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    for (const piece of pieces) {
+      for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Removes what was used longest ago. Whoever has a removed file open keeps it. */
+function prune(written: string, keep: number): void {
+  try {
+    const directory = dirname(written);
+    const names = readdirSync(directory).filter((name) => name !== basename(written));
+    const abandoned = names.filter((name) => name.endsWith(TEMPORARY_SUFFIX));
+    for (const name of abandoned) {
+      if (Date.now() - lastUseMs(join(directory, name)) > ABANDONED_AFTER_MS) remove(directory, name);
+    }
+    const kept = names.filter((name) => !name.endsWith(TEMPORARY_SUFFIX));
+    if (kept.length < keep) return;
+    const byUse = kept.map((name) => ({ name, usedMs: lastUseMs(join(directory, name)) }));
+    byUse.sort((a, b) => b.usedMs - a.usedMs);
+    for (const { name } of byUse.slice(keep - 1)) remove(directory, name);
+  } catch {
+    // Somebody else may be pruning, too.
+  }
+}
+
+function lastUseMs(path: string): number {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats ? Math.max(stats.atimeMs, stats.mtimeMs) : 0;
+}
+
+function remove(directory: string, name: string): void {
+  rmSync(join(directory, name), { force: true });
+}

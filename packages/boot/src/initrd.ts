@@ -1,0 +1,155 @@
+/**
+ * Opens an initrd and looks whether it is whole, since a truncated one only shows as a panic deep in the guest's
+ * boot. What Linux accepts: parts one after another, each a cpio archive or a compressed one, zeros between (Linux,
+ * init/initramfs.c, unpack_to_rootfs); or an image of a file system, which is taken as it is.
+ */
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { type Walk, walkCpio, walkLz4, walkXz, walkZstd } from './archive-walk.ts';
+import { type ByteSource, FileSource, readUpTo } from './byte-source.ts';
+import { isBzImage } from './bzimage.ts';
+import { isElf } from './elf.ts';
+import { FileIndex } from './file-index.ts';
+import { detectCompression } from './payload.ts';
+import { UserError } from './user-error.ts';
+import { WindowedReader } from './windowed-reader.ts';
+
+const HEAD_BYTES = 2048;
+const GZIP_CHUNK_BYTES = 1 << 20;
+/** Beyond this, a gzip part is not worth inflating only to find its end. */
+const MAX_INFLATED_BYTES = 8 * 2 ** 30;
+
+export interface OpenInitrdOptions {
+  /** Where it is noted that the file was found whole, so that it is not read through again. */
+  readonly cacheDirectory: string;
+}
+
+/** @throws UserError when it is missing, empty, truncated, damaged or no initrd. */
+export async function openInitrd(path: string, options: OpenInitrdOptions): Promise<FileSource> {
+  const source = new FileSource(path);
+  try {
+    const index = new FileIndex(options.cacheDirectory);
+    if (index.find(source.identity)?.kind === 'initrd') return source;
+    await checkInitrd(source);
+    index.record(source.identity, { kind: 'initrd' });
+    return source;
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** @throws UserError when the guest's kernel could not unpack it. */
+export async function checkInitrd(source: ByteSource): Promise<void> {
+  const head = readUpTo(source, 0, HEAD_BYTES);
+  if (head.length === 0) throw broken('empty', source, 'is empty');
+  if (isFileSystem(head)) return;
+  const reader = new WindowedReader(source);
+  let at = skipZeros(reader, 0);
+  if (at === source.sizeBytes) throw unrecognised(source, head);
+  while (at < source.sizeBytes) {
+    const part = await walkPart(source, reader, at);
+    if (part === undefined)
+      throw at === 0 ? unrecognised(source, head) : broken('damaged', source, 'is damaged');
+    if (part === 'unchecked') return;
+    if (part.kind === 'truncated')
+      throw broken('truncated', source, 'is truncated: it ends in the middle of its data');
+    if (part.kind === 'damaged') throw broken('damaged', source, 'is damaged');
+    at = skipZeros(reader, part.offset);
+  }
+}
+
+/** Undefined for what is no part; 'unchecked' where only unpacking could tell the end. */
+async function walkPart(
+  source: ByteSource,
+  reader: WindowedReader,
+  at: number,
+): Promise<Walk | 'unchecked' | undefined> {
+  const magic = reader.at(at, 2);
+  if (magic === undefined) return undefined;
+  if (magic[0] === 0x30 && magic[1] === 0x37) return walkCpio(reader, at);
+  switch (detectCompression(magic)) {
+    case 'gzip':
+      return walkGzip(source, at);
+    case 'zstd':
+      return walkZstd(reader, at);
+    case 'xz':
+      return walkXz(reader, at);
+    case 'lz4':
+      return walkLz4(reader, at);
+    case 'bzip2':
+    case 'lzma':
+    case 'lzo':
+      return 'unchecked';
+    case undefined:
+      return undefined;
+  }
+}
+
+/** Deflate has no framing: it is inflated, on a thread of Node's pool, and thrown away. */
+async function walkGzip(source: ByteSource, start: number): Promise<Walk | 'unchecked'> {
+  const gunzip = createGunzip({ chunkSize: GZIP_CHUNK_BYTES });
+  let inflatedBytes = 0;
+  const sink = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      inflatedBytes += chunk.length;
+      done(inflatedBytes > MAX_INFLATED_BYTES ? new Error('enough') : null);
+    },
+  });
+  try {
+    await pipeline(Readable.from(chunks(source, start)), gunzip, sink);
+  } catch (error) {
+    if (inflatedBytes > MAX_INFLATED_BYTES) return 'unchecked';
+    return { kind: isUnexpectedEnd(error) ? 'truncated' : 'damaged' };
+  }
+  return { kind: 'ends', offset: start + gunzip.bytesWritten };
+}
+
+function* chunks(source: ByteSource, start: number): Generator<Uint8Array> {
+  for (let at = start; at < source.sizeBytes; at += GZIP_CHUNK_BYTES) {
+    yield readUpTo(source, at, GZIP_CHUNK_BYTES);
+  }
+}
+
+function isUnexpectedEnd(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'Z_BUF_ERROR';
+}
+
+function skipZeros(reader: WindowedReader, start: number): number {
+  let at = start;
+  while (at < reader.sizeBytes && reader.at(at, 1)?.[0] === 0) at++;
+  return at;
+}
+
+/** Images for the old initrd mechanism (Linux, init/do_mounts_rd.c): offset and magic number in Latin-1. */
+const FILE_SYSTEMS: readonly (readonly [number, string])[] = [
+  [0x438, '\x53\xef'], // ext2, ext3, ext4
+  [0, 'hsqs'], // squashfs
+  [0, '\x45\x3d\xcd\x28'], // cramfs
+  [0, '-rom1fs-'],
+];
+
+function isFileSystem(head: Uint8Array): boolean {
+  const text = Buffer.from(head).toString('latin1');
+  return FILE_SYSTEMS.some(([offset, magic]) => text.startsWith(magic, offset));
+}
+
+function broken(code: string, source: ByteSource, what: string): UserError {
+  return new UserError(`initrd-${code}`, `the initrd ${source.name} ${what}`, 'Build it or copy it again.');
+}
+
+function unrecognised(source: ByteSource, head: Uint8Array): UserError {
+  if (isElf(head) || isBzImage(head)) {
+    return new UserError(
+      'initrd-unrecognised',
+      `the initrd ${source.name} is a kernel or program, not an initrd`,
+      'Pass the kernel with --kernel, and an initramfs with --initrd.',
+    );
+  }
+  return new UserError(
+    'initrd-unrecognised',
+    `the initrd ${source.name} is neither a cpio archive, compressed or not, nor a file system image`,
+    'Build it with cpio -H newc, or with the distribution’s tool (mkinitramfs, dracut).',
+  );
+}
