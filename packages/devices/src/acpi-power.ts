@@ -11,7 +11,7 @@ import { allOnes, type InterruptLine, type IoDevice } from './io-device.ts';
 import { SavedStateReader } from './saved-state.ts';
 
 const STATUS_BITS = acpi.BM_STS | acpi.GBL_STS | acpi.PWRBTN_STS | acpi.WAK_STS;
-const EVENT_ENABLE_BITS = acpi.TMR_EN | acpi.GBL_EN | acpi.PWRBTN_EN;
+const EVENT_ENABLE_BITS = acpi.TMR_EN | acpi.GBL_EN | acpi.PWRBTN_EN | acpi.RTC_EN;
 const ENABLE_BITS = EVENT_ENABLE_BITS | acpi.PCIEXP_WAKE_DIS;
 const CONTROL_BITS = acpi.BM_RLD | (acpi.SLP_TYP_MASK << acpi.SLP_TYP_SHIFT);
 const PM1_CNT_OFFSET = acpi.PM1_EVT_LEN_BYTES;
