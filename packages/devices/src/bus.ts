@@ -48,6 +48,13 @@ export class Bus {
     this.#ranges.splice(at, 0, { device, base, lengthBytes });
   }
 
+  /** Whether a device could be attached to the whole range. */
+  isFree(base: number, lengthBytes: number): boolean {
+    return !this.#ranges.some(
+      (range) => base < range.base + range.lengthBytes && range.base < base + lengthBytes,
+    );
+  }
+
   /** Removes what was attached at `base`. @returns false when nothing was. */
   detach(base: number): boolean {
     const index = this.#ranges.findIndex((range) => range.base === base);
