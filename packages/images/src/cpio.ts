@@ -47,6 +47,9 @@ export function* cpioArchive(entries: Iterable<CpioEntry>): Generator<Uint8Array
   let length = 0;
   for (const entry of entries) {
     const data = contentOf(entry);
+    if (entry.path === TRAILER || entry.path.includes('\0')) {
+      throw new RangeError('a cpio archive cannot hold a file of that name');
+    }
     if (data.length > MAX_FILE_BYTES) throw new RangeError(`${entry.path} is too large for a cpio archive`);
     const device = 'major' in entry ? entry : { major: 0, minor: 0 };
     const header: Header = {

@@ -1,7 +1,7 @@
 /** Makes read-only ext4 file systems from directories with mke2fs(8) -d, which needs no root and no mount. */
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireProgram } from './program.ts';
+import { requireProgramFrom } from './packaged-program.ts';
 
 const BLOCK_BYTES = 4096;
 const INODE_BYTES = 256;
@@ -14,7 +14,7 @@ export async function writeExt4Image(directory: string, image: string, label: st
   // An eighth for bitmaps, extents and directories that outgrow a block; mke2fs leaves holes for what is unused.
   const sizeBlocks = Math.ceil((blocks + metadataBlocks) * 1.125) + 256;
   const features = '^has_journal,^resize_inode,^metadata_csum,^64bit';
-  await requireProgram('mke2fs', [
+  await requireProgramFrom('e2fsprogs', 'mke2fs', [
     ...['-q', '-F', '-t', 'ext4', '-b', `${BLOCK_BYTES}`, '-I', `${INODE_BYTES}`, '-N', `${inodeCount}`],
     ...['-m', '0', '-O', features, '-L', label, '-E', 'root_owner=0:0', '-d', directory],
     ...[image, `${sizeBlocks}`],

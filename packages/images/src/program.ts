@@ -26,12 +26,17 @@ export function killPrograms(): void {
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   'apt-get': 'apt',
   'dpkg-deb': 'dpkg',
-  mke2fs: 'e2fsprogs',
   git: 'git',
 };
 
 /** System directories that are missing from the PATH of ordinary users on Debian, where mke2fs lives. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
+
+/** Where programs of the host are looked for. */
+export function hostPath(): string {
+  const path = process.env['PATH'];
+  return path ? `${path}:${SYSTEM_PATH}` : SYSTEM_PATH;
+}
 
 /** Runs a program to its end, whatever its exit status. Throws a UserError when the host lacks it. */
 export async function runProgram(
@@ -39,13 +44,12 @@ export async function runProgram(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const path = process.env['PATH'];
   const child = spawn(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     // The C locale: messages of apt and dpkg are read here.
     env: {
       ...process.env,
-      PATH: path ? `${path}:${SYSTEM_PATH}` : SYSTEM_PATH,
+      PATH: hostPath(),
       LC_ALL: 'C',
       ...options.environment,
     },
