@@ -2,6 +2,8 @@
 import type { Hypervisor } from '@vireo/hypervisor';
 import { openAccelerator } from './accelerator.ts';
 import type { VmConfig, VmOutcome } from './config.ts';
+import { checkHost } from './host-limits.ts';
+import { BootFiles } from './machine/boot-files.ts';
 import { Machine, type MachineEnd } from './machine/machine.ts';
 import { SerialConsole } from './machine/serial-console.ts';
 
@@ -11,27 +13,38 @@ export class VirtualMachine {
   readonly #config: VmConfig;
   readonly #console: SerialConsole;
   readonly #hypervisor: Hypervisor;
+  readonly #files: BootFiles;
   #machine: Machine;
 
-  private constructor(config: VmConfig, console: SerialConsole, machine: Machine, hypervisor: Hypervisor) {
+  private constructor(
+    config: VmConfig,
+    parts: { console: SerialConsole; machine: Machine; hypervisor: Hypervisor; files: BootFiles },
+  ) {
     this.#config = config;
-    this.#console = console;
-    this.#machine = machine;
-    this.#hypervisor = hypervisor;
-    this.outcome = this.#live().finally(() => this.#console.close());
+    this.#console = parts.console;
+    this.#machine = parts.machine;
+    this.#hypervisor = parts.hypervisor;
+    this.#files = parts.files;
+    this.outcome = this.#live().finally(() => this.#release());
   }
 
   /** Starts a machine. @throws UserError for what the user can mend, HostError for what the host refuses. */
   static async start(config: VmConfig): Promise<VirtualMachine> {
+    checkHost(config);
     const console = new SerialConsole(config.console);
     const machine = new Machine(config, console);
+    let files: BootFiles | undefined;
+    let hypervisor: Hypervisor | undefined;
     try {
-      const hypervisor = openAccelerator(config.accelerator);
-      machine.start(hypervisor);
-      return new VirtualMachine(config, console, machine, hypervisor);
+      files = await BootFiles.open(config);
+      hypervisor = openAccelerator(config.accelerator);
+      machine.start(hypervisor, files);
+      return new VirtualMachine(config, { console, machine, hypervisor, files });
     } catch (error) {
       machine.stop();
       await machine.ended;
+      hypervisor?.close();
+      files?.close();
       console.close();
       throw error;
     }
@@ -49,11 +62,16 @@ export class VirtualMachine {
 
   async #live(): Promise<VmOutcome> {
     for (;;) {
-      const end = await this.#machine.ended;
-      const outcome = this.#outcomeOf(end);
+      const outcome = this.#outcomeOf(await this.#machine.ended);
       if (outcome !== undefined) return outcome;
       this.#machine = new Machine(this.#config, this.#console);
-      this.#machine.start(this.#hypervisor);
+      try {
+        this.#machine.start(this.#hypervisor, this.#files);
+      } catch (error) {
+        this.#machine.stop();
+        await this.#machine.ended;
+        throw error;
+      }
     }
   }
 
@@ -63,12 +81,19 @@ export class VirtualMachine {
       case 'error':
         throw end.error;
       case 'panic':
-        return { kind: 'panic', message: this.#console.panic ?? '' };
+        return { kind: 'panic', message: this.#console.panic ?? 'its console does not say why' };
       case 'reset':
+        // A kernel that panics is told to reset at once (panic=-1).
         if (this.#console.panic !== undefined) return { kind: 'panic', message: this.#console.panic };
         return this.#config.noReboot ? end : undefined;
       default:
         return end;
     }
+  }
+
+  #release(): void {
+    this.#console.close();
+    this.#files.close();
+    this.#hypervisor.close();
   }
 }

@@ -1,7 +1,8 @@
 /** Tells the guest's kernel, by ACPI tables in its memory, where this machine's parts are. */
 import { buildAcpiTables } from '@vireo/devices/acpi/tables';
+import { intxGsi } from '@vireo/devices/pci/intx';
 import type { GuestMemory } from '@vireo/guest-memory';
-import { intxGsi, PIT_IOAPIC_PIN } from './gsi-routing.ts';
+import { PIT_IOAPIC_PIN } from './gsi-routing.ts';
 import * as layout from './layout.ts';
 import * as ports from './ports.ts';
 

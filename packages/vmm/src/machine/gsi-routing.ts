@@ -21,8 +21,3 @@ export function pcGsiRoutes(): GsiRoute[] {
   }
   return routes;
 }
-
-/** PCI's INTx lines: four pins above the ISA lines, swizzled by device (PCI-to-PCI Bridge 1.2 §9.1 "Interrupt Routing"). */
-export function intxGsi(device: number, pin: number): number {
-  return ISA_LINES + ((device + pin) % 4);
-}

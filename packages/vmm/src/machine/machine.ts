@@ -2,7 +2,7 @@
  * One power cycle of the machine: from power-on, with fresh memory, devices and vCPU threads, to the first thing
  * that ends it. A guest that resets gets a new one.
  */
-import { FileSource, identifyKernel, initialRegisters, loadLinux } from '@vireo/boot';
+import { initialRegisters, type LoadedKernel, loadLinux } from '@vireo/boot';
 import { Uart16550 } from '@vireo/devices/uart16550';
 import type { Hypervisor, Vm } from '@vireo/hypervisor';
 import type { VcpuFailure, VmConfig } from '../config.ts';
@@ -11,6 +11,7 @@ import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
 import { VcpuThread } from '../vcpu/vcpu-thread.ts';
 import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
 import { writeAcpiTables } from './acpi.ts';
+import type { BootFiles } from './boot-files.ts';
 import { cpuidFor, FIRMWARE_MSRS } from './cpu-model.ts';
 import { pcGsiRoutes } from './gsi-routing.ts';
 import { GuestRam } from './guest-ram.ts';
@@ -55,10 +56,10 @@ export class Machine {
   }
 
   /** @throws UserError, HostError; the machine must then be stopped all the same. */
-  start(hypervisor: Hypervisor): void {
+  start(hypervisor: Hypervisor, files: BootFiles): void {
     const config = this.#config;
     this.#ram = new GuestRam(config.memoryBytes);
-    const loaded = this.#load(this.#ram);
+    const loaded = this.#load(this.#ram, files);
     const vm = hypervisor.createVm({ interruptControllers: 'in-kernel' });
     this.#vm = vm;
     vm.setGsiRouting(pcGsiRoutes());
@@ -90,24 +91,17 @@ export class Machine {
     this.#first.resolve({ kind: 'stopped' });
   }
 
-  #load(ram: GuestRam) {
-    const { kernel, initrd, commandLine, cpus, memoryBytes } = this.#config;
-    const source = new FileSource(kernel);
-    const initrdSource = initrd === undefined ? undefined : new FileSource(initrd);
-    try {
-      return loadLinux({
-        memory: ram.memory,
-        kernel: { source, image: identifyKernel(source) },
-        initrd: initrdSource,
-        commandLine,
-        memoryMap: memoryMap(memoryBytes),
-        rsdpGpa: writeAcpiTables(ram.memory, cpus, memoryBytes),
-        memoryIsZero: true,
-      });
-    } finally {
-      source.close();
-      initrdSource?.close();
-    }
+  #load(ram: GuestRam, { kernel, initrd }: BootFiles): LoadedKernel {
+    const { commandLine, cpus, memoryBytes } = this.#config;
+    return loadLinux({
+      memory: ram.memory,
+      kernel,
+      initrd,
+      commandLine,
+      memoryMap: memoryMap(memoryBytes),
+      rsdpGpa: writeAcpiTables(ram.memory, cpus, memoryBytes),
+      memoryIsZero: true,
+    });
   }
 
   #attachDevices(vm: Vm): void {

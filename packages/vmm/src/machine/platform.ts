@@ -5,12 +5,15 @@ import { Bus } from '@vireo/devices/bus';
 import { CmosRtc } from '@vireo/devices/cmos-rtc';
 import { DebugExit } from '@vireo/devices/debug-exit';
 import { I8042 } from '@vireo/devices/i8042';
+import { PciConfigPorts, PciEcam } from '@vireo/devices/pci/config-access';
+import { PciHostBridge } from '@vireo/devices/pci/host-bridge';
 import { Pvpanic } from '@vireo/devices/pvpanic';
 import { ResetControl } from '@vireo/devices/reset-control';
 import { SystemControlPort } from '@vireo/devices/system-control-port';
 import type { Timers } from '@vireo/devices/timers';
 import type { InterruptSink } from '@vireo/hypervisor';
 import type { DeviceAccess } from '../vcpu/mailbox.ts';
+import { ECAM } from './layout.ts';
 import * as ports from './ports.ts';
 
 /** What the guest asks of the machine as a whole. */
@@ -27,6 +30,7 @@ const HOST_TIMERS: Timers = {
 
 export class Platform {
   readonly power: AcpiPower;
+  readonly pci = new PciHostBridge();
   readonly #clock: CmosRtc;
   readonly #ports = new Bus('I/O ports');
   readonly #mmio = new Bus('MMIO');
@@ -48,7 +52,12 @@ export class Platform {
     at.attach(ports.I8042_DATA_PORT, 1, keyboard.data);
     at.attach(ports.I8042_COMMAND_PORT, 1, keyboard.command);
     at.attach(ports.SYSTEM_CONTROL_PORT, 1, new SystemControlPort(reset));
-    at.attach(ports.RESET_PORT, 1, new ResetControl(reset));
+    at.attach(
+      ports.PCI_CONFIG_PORT,
+      PciConfigPorts.lengthBytes,
+      new PciConfigPorts(this.pci, new ResetControl(reset)),
+    );
+    this.#mmio.attach(ECAM.gpa, ECAM.sizeBytes, new PciEcam(this.pci));
     at.attach(
       ports.DEBUG_EXIT_PORT,
       DebugExit.lengthBytes,

@@ -6,7 +6,8 @@ export const RTC_PORT = 0x70;
 export const I8042_DATA_PORT = 0x60;
 export const I8042_COMMAND_PORT = 0x64;
 export const SYSTEM_CONTROL_PORT = 0x92;
-export const PCI_CONFIG_ADDRESS_PORT = 0xcf8;
+export const PCI_CONFIG_PORT = 0xcf8;
+/** Inside the PCI configuration ports, as on a PC. */
 export const RESET_PORT = 0xcf9;
 export const DEBUG_EXIT_PORT = 0xf4;
 export const PVPANIC_PORT = 0x505;

@@ -1,0 +1,25 @@
+/** What a VM may ask of this host at all, checked before anything is made. */
+import { UserError } from '@vireo/boot';
+import { hostMemory } from '@vireo/linux/host';
+import type { VmConfig } from './config.ts';
+
+/** APIC ids and the thread of each vCPU are made for this many. */
+export const MAX_CPUS = 64;
+const MIB = 2 ** 20;
+
+/** @throws UserError */
+export function checkHost({ cpus, memoryBytes }: VmConfig): void {
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
+    throw new UserError('bad-cpus', `a VM has 1 to ${MAX_CPUS} vCPUs, not ${cpus}`, 'Change --cpus.');
+  }
+  const { totalBytes, swapFreeBytes } = hostMemory();
+  const limitBytes = totalBytes + swapFreeBytes;
+  if (memoryBytes > limitBytes) {
+    const has = `${Math.floor(limitBytes / MIB)} MiB`;
+    throw new UserError(
+      'too-much-memory',
+      `${memoryBytes / MIB} MiB of guest memory is more than this host has (${has})`,
+      `Use --memory ${Math.floor(limitBytes / MIB)}M or less.`,
+    );
+  }
+}
