@@ -1,0 +1,413 @@
+/** Accesses to guest physical memory that no slot backs: every one an exit, whole and in order. */
+import assert from 'node:assert/strict';
+import {
+  type Assembler,
+  al,
+  at,
+  ax,
+  bl,
+  byte,
+  ds,
+  dword,
+  eax,
+  ecx,
+  edi,
+  edx,
+  esi,
+  qword,
+  type Register,
+  r9,
+  rax,
+  rbx,
+  rcx,
+  rdi,
+  rsi,
+  word,
+  xmm0,
+  xmm1,
+} from '../assembler.ts';
+import { answer, exitValue } from '../exit-data.ts';
+import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
+import { DATA, MMIO, PAGE_DIRECTORIES, RAM_BYTES, SPARE } from '../guest-layout.ts';
+import { enableSse } from '../guest-vector.ts';
+import type { ConformanceCase } from '../subject.ts';
+import { stringMmioCases } from './mmio-strings.ts';
+
+interface Size {
+  readonly lengthBytes: 1 | 2 | 4 | 8;
+  readonly register: Register;
+  readonly memory: typeof byte;
+}
+
+const SIZES: readonly Size[] = [
+  { lengthBytes: 1, register: al, memory: byte },
+  { lengthBytes: 2, register: ax, memory: word },
+  { lengthBytes: 4, register: eax, memory: dword },
+  { lengthBytes: 8, register: rax, memory: qword },
+];
+
+const VALUE = 0x8877665544332211n;
+const PAGE = 4096;
+
+function low(value: bigint, lengthBytes: number): bigint {
+  return BigInt.asUintN(8 * lengthBytes, value);
+}
+
+const reads = SIZES.map(({ lengthBytes, register, memory }): ConformanceCase => {
+  return {
+    name: `a read of ${lengthBytes} bytes takes the answer`,
+    run(t) {
+      const machine = t.machine({
+        code(a) {
+          a.mov(rax, 0);
+          a.mov(register, memory(MMIO + 0x10));
+          reportWide(a, rax);
+          done(a);
+        },
+      });
+      answer(machine.expectMmio('read', MMIO + 0x10, lengthBytes), VALUE);
+      assert.deepEqual(wideReports(machine.finish()), [low(VALUE, lengthBytes)]);
+    },
+  };
+});
+
+const writes = SIZES.map(({ lengthBytes, register, memory }): ConformanceCase => {
+  return {
+    name: `a write of ${lengthBytes} bytes carries its value, from a register and as an immediate`,
+    run(t) {
+      const machine = t.machine({
+        code(a) {
+          a.mov(rax, VALUE);
+          a.mov(memory(MMIO + 0x18), register);
+          a.mov(memory(MMIO + 0x20), 0x5a);
+          done(a);
+        },
+      });
+      const exit = machine.expectMmio('write', MMIO + 0x18, lengthBytes);
+      assert.equal(exitValue(exit), low(VALUE, lengthBytes));
+      assert.equal(exitValue(machine.expectMmio('write', MMIO + 0x20, lengthBytes)), 0x5an);
+      machine.expectDone();
+    },
+  };
+});
+
+const extensions: ConformanceCase = {
+  name: 'MOVZX, MOVSX and MOVSXD read only their source and extend it',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(rbx, -1);
+        a.movzx(rbx, byte(MMIO));
+        reportWide(a, rbx);
+        a.movsx(rbx, word(MMIO + 2));
+        reportWide(a, rbx);
+        a.movsxd(rbx, dword(MMIO + 4));
+        reportWide(a, rbx);
+        done(a);
+      },
+    });
+    const lengths: Record<number, number> = { [MMIO]: 1, [MMIO + 2]: 2, [MMIO + 4]: 4 };
+    const reports = machine.finish({
+      serve(exit) {
+        if (exit.kind !== 'mmio' || exit.lengthBytes !== lengths[exit.gpa]) return false;
+        answer(exit, VALUE | 0x8000_8080n);
+        return true;
+      },
+    });
+    const values = wideReports(reports);
+    assert.equal(values[0], low(VALUE | 0x80808080n, 1) & 0xffn);
+    assert.equal(values[1], BigInt.asUintN(64, BigInt.asIntN(16, VALUE | 0x80808080n)));
+    assert.equal(values[2], BigInt.asUintN(64, BigInt.asIntN(32, VALUE | 0x80008080n)));
+  },
+};
+
+/** Instructions that read a 32-bit register and write it back: what they write when they read 0x80000005, EAX being 3. */
+const READ_MODIFY_WRITE: [name: string, write: (a: Assembler) => void, result: bigint][] = [
+  ['ADD [mmio], EAX', (a) => a.add(dword(MMIO), eax), 0x80000008n],
+  ['SUB [mmio], imm', (a) => a.sub(dword(MMIO), 6), 0x7fffffffn],
+  ['XOR [mmio], EAX', (a) => a.xor(dword(MMIO), eax), 0x80000006n],
+  ['INC [mmio]', (a) => a.inc(dword(MMIO)), 0x80000006n],
+  ['NOT [mmio]', (a) => a.not(dword(MMIO)), 0x7ffffffan],
+  ['NEG [mmio]', (a) => a.neg(dword(MMIO)), 0x7ffffffbn],
+  ['SHL [mmio], 1', (a) => a.shl(dword(MMIO), 1), 0x0000000an],
+  ['BTS [mmio], 4', (a) => a.bts(dword(MMIO), 4), 0x80000015n],
+  ['XCHG [mmio], EAX', (a) => a.xchg(dword(MMIO), eax), 3n],
+  ['LOCK OR [mmio], imm', (a) => [a.lock(), a.or(dword(MMIO), 0x100)], 0x80000105n],
+];
+
+const readModifyWrites = READ_MODIFY_WRITE.map(([name, write, result]): ConformanceCase => {
+  return {
+    name: `${name} is a read and then a write`,
+    run(t) {
+      const machine = t.machine({
+        code(a) {
+          a.mov(eax, 3);
+          write(a);
+          reportEax(a);
+          done(a);
+        },
+      });
+      answer(machine.expectMmio('read', MMIO, 4), 0x80000005);
+      assert.equal(exitValue(machine.expectMmio('write', MMIO, 4)), result);
+      assert.deepEqual(machine.finish(), [name.startsWith('XCHG') ? 0x80000005 : 3]);
+    },
+  };
+});
+
+const flagsOfRead: ConformanceCase = {
+  name: 'TEST and CMP only read, and set flags from the answer',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.test(byte(MMIO), 0x40);
+        a.setcc('ne', bl);
+        a.movzx(eax, bl);
+        reportEax(a);
+        a.cmp(word(MMIO + 8), 0x1234);
+        a.setcc('e', bl);
+        a.movzx(eax, bl);
+        reportEax(a);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', MMIO, 1), 0x40);
+    const first = machine.runOnce();
+    assert.equal(first.kind === 'io' && exitValue(first), 1n);
+    answer(machine.expectMmio('read', MMIO + 8, 2), 0x1234);
+    assert.deepEqual(machine.finish(), [1]);
+  },
+};
+
+const stackOperands: ConformanceCase = {
+  name: 'PUSH [mmio] reads 8 bytes and POP [mmio] writes them',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.push(qword(MMIO));
+        a.pop(qword(MMIO + 8));
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', MMIO, 8), VALUE);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 8, 8)), VALUE);
+    machine.expectDone();
+  },
+};
+
+const unaligned: ConformanceCase = {
+  name: 'an unaligned access inside a page is one exit',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(rax, qword(MMIO + 3));
+        a.mov(dword(MMIO + 0x101), eax);
+        a.mov(word(MMIO + 0x7), ax);
+        reportWide(a, rax);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', MMIO + 3, 8), VALUE);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 0x101, 4)), low(VALUE, 4));
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 0x7, 2)), low(VALUE, 2));
+    assert.deepEqual(wideReports(machine.finish()), [VALUE]);
+  },
+};
+
+const acrossMmioPages: ConformanceCase = {
+  name: 'an access across two MMIO pages is two exits, the lower first',
+  run(t) {
+    const boundary = MMIO + PAGE;
+    const machine = t.machine({
+      code(a) {
+        a.mov(rax, qword(boundary - 3));
+        a.mov(qword(boundary - 6), rax);
+        a.mov(ecx, dword(boundary - 1));
+        reportWide(a, rax);
+        reportWide(a, rcx);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', boundary - 3, 3), low(VALUE, 3));
+    answer(machine.expectMmio('read', boundary, 5), VALUE >> 24n);
+    assert.equal(exitValue(machine.expectMmio('write', boundary - 6, 6)), low(VALUE, 6));
+    assert.equal(exitValue(machine.expectMmio('write', boundary, 2)), VALUE >> 48n);
+    answer(machine.expectMmio('read', boundary - 1, 1), 0x78);
+    answer(machine.expectMmio('read', boundary, 3), 0x123456);
+    assert.deepEqual(wideReports(machine.finish()), [VALUE, 0x12345678n]);
+  },
+};
+
+const acrossRamAndMmio: ConformanceCase = {
+  name: 'an access from RAM into MMIO exits for its upper part only',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(rax, qword(RAM_BYTES - 2));
+        reportWide(a, rax);
+        a.mov(rax, VALUE);
+        a.mov(qword(RAM_BYTES - 4), rax);
+        done(a);
+      },
+    });
+    machine.memory.writeU16(RAM_BYTES - 2, 0xbeef);
+    answer(machine.expectMmio('read', RAM_BYTES, 6), 0x665544332211n);
+    const values: number[] = [];
+    for (let i = 0; i < 2; i++) values.push(Number(exitValue(machine.expectIo('out', 0xf0))));
+    assert.deepEqual(wideReports(values), [0x665544332211beefn]);
+    assert.equal(exitValue(machine.expectMmio('write', RAM_BYTES, 4)), VALUE >> 32n);
+    machine.expectDone();
+    assert.equal(machine.memory.readU32(RAM_BYTES - 4), Number(low(VALUE, 4)));
+  },
+};
+
+const acrossMmioAndRam: ConformanceCase = {
+  name: 'an access from MMIO into RAM exits for its lower part only',
+  run(t) {
+    const start = MMIO + 0x2000;
+    const machine = t.machine({
+      code(a) {
+        a.mov(eax, dword(start - 1));
+        reportEax(a);
+        a.mov(dword(start - 3), 0x44332211);
+        done(a);
+      },
+    });
+    const backing = machine.allocate(PAGE);
+    machine.vm.setMemorySlot({ id: 1, gpa: start, sizeBytes: PAGE, backing, backingOffset: 0 });
+    const ram = new Uint8Array(backing.buffer, 0, PAGE);
+    ram.set([0xaa, 0xbb, 0xcc]);
+    answer(machine.expectMmio('read', start - 1, 1), 0x99);
+    assert.equal(exitValue(machine.expectIo('out', 0xf0)), 0xccbbaa99n);
+    assert.equal(exitValue(machine.expectMmio('write', start - 3, 3)), 0x332211n);
+    machine.expectDone();
+    assert.equal(ram[0], 0x44);
+  },
+};
+
+const realMode: ConformanceCase = {
+  name: 'real mode reaches MMIO through a segment',
+  run(t) {
+    const machine = t.machine({
+      mode: 'real',
+      code(a) {
+        a.mov(ax, MMIO >> 4);
+        a.mov(ds, ax);
+        a.mov(al, byte(0x8000));
+        a.add(al, 1);
+        a.mov(byte(0xffff), al);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', MMIO + 0x8000, 1), 0x41);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 0xffff, 1)), 0x42n);
+    machine.expectDone();
+  },
+};
+
+const protectedMode: ConformanceCase = {
+  name: 'protected mode without paging reaches MMIO up to 4 GiB',
+  run(t) {
+    const machine = t.machine({
+      mode: 'protected',
+      code(a) {
+        a.mov(eax, dword(0xd0000004));
+        a.mov(dword(0xfffffff8), eax);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', 0xd0000004, 4), 0xfeedface);
+    assert.equal(exitValue(machine.expectMmio('write', 0xfffffff8, 4)), 0xfeedfacen);
+    machine.expectDone();
+  },
+};
+
+const aboveFourGib: ConformanceCase = {
+  name: 'the address of an exit above 4 GiB is exact',
+  run(t) {
+    const gpa = 0x7f_1234_5000;
+    const machine = t.machine({
+      code(a) {
+        a.mov(r9, SPARE);
+        a.mov(rax, qword(r9, 0x678));
+        a.mov(byte(r9, 0xfff), bl);
+        done(a);
+      },
+    });
+    // SPARE lies in the first 2 MiB page: give that range a page table that maps SPARE elsewhere.
+    const table = SPARE + PAGE;
+    for (let page = 0; page < 512; page++) machine.memory.writeU64(table + page * 8, BigInt(page * PAGE + 3));
+    machine.memory.writeU64(table + (SPARE / PAGE) * 8, BigInt(gpa) + 3n);
+    machine.memory.writeU64(PAGE_DIRECTORIES, BigInt(table + 3));
+    machine.expectMmio('read', gpa + 0x678, 8);
+    machine.expectMmio('write', gpa + 0xfff, 1);
+    machine.expectDone();
+  },
+};
+
+const compareExchange: ConformanceCase = {
+  name: 'CMPXCHG of an MMIO register compares with the answer',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(eax, 5);
+        a.mov(edx, 9);
+        a.cmpxchg(dword(MMIO), edx);
+        a.setcc('e', bl);
+        a.movzx(eax, bl);
+        reportEax(a);
+        done(a);
+      },
+    });
+    answer(machine.expectMmio('read', MMIO, 4), 5);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO, 4)), 9n);
+    assert.deepEqual(machine.finish(), [1]);
+  },
+};
+
+const vectorAccess: ConformanceCase = {
+  name: 'a 16-byte SSE access arrives in pieces of 8 bytes',
+  needs: ['sse'],
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        enableSse(a);
+        a.mov(edi, DATA);
+        a.movups(xmm0, at(rdi, 0));
+        a.mov(esi, MMIO);
+        a.movups(at(rsi, 0x10), xmm0);
+        a.movups(xmm1, at(rsi, 0x20));
+        a.movups(at(rdi, 0x10), xmm1);
+        report(a, 1);
+        done(a);
+      },
+    });
+    machine.memory.writeU64(DATA, VALUE);
+    machine.memory.writeU64(DATA + 8, ~VALUE & 0xffffffffffffffffn);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 0x10, 8)), VALUE);
+    assert.equal(exitValue(machine.expectMmio('write', MMIO + 0x18, 8)), ~VALUE & 0xffffffffffffffffn);
+    answer(machine.expectMmio('read', MMIO + 0x20, 8), 0x1111n);
+    answer(machine.expectMmio('read', MMIO + 0x28, 8), 0x2222n);
+    assert.deepEqual(machine.finish(), [1]);
+    assert.equal(machine.memory.readU64(DATA + 0x10), 0x1111n);
+    assert.equal(machine.memory.readU64(DATA + 0x18), 0x2222n);
+  },
+};
+
+export const mmioCases: readonly ConformanceCase[] = [
+  ...reads,
+  ...writes,
+  extensions,
+  ...readModifyWrites,
+  compareExchange,
+  flagsOfRead,
+  stackOperands,
+  ...stringMmioCases,
+  unaligned,
+  acrossMmioPages,
+  acrossRamAndMmio,
+  acrossMmioAndRam,
+  realMode,
+  protectedMode,
+  aboveFourGib,
+  vectorAccess,
+];

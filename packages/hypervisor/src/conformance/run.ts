@@ -1,0 +1,55 @@
+/**
+ * The conformance suite: what every implementation of the contract must do, as tests of `node:test`.
+ *
+ *     await registerConformance({ name: 'kvm', hypervisor: openKvm(), … });
+ */
+import { after, before, describe, test } from 'node:test';
+import { CaseContext } from './case-context.ts';
+import { CONFORMANCE_CASES } from './cases.ts';
+import type { ConformanceCase, ConformanceSubject } from './subject.ts';
+import { Watchdog } from './watchdog.ts';
+
+export type { ConformanceCase, ConformanceSubject, Feature } from './subject.ts';
+export { CONFORMANCE_CASES };
+
+const CASE_TIMEOUT_MS = 60_000;
+
+/** Registers one subtest per case; those that need what the subject lacks are skipped and say what it is. */
+export function registerConformance(subject: ConformanceSubject): void {
+  let watchdog: Watchdog;
+  before(async () => {
+    watchdog = await Watchdog.start(subject.workerModule);
+  });
+  after(() => watchdog.stop());
+  for (const [group, cases] of Object.entries(CONFORMANCE_CASES)) {
+    describe(`${subject.name}: ${group}`, () => {
+      for (const it of cases) {
+        const missing = (it.needs ?? []).filter((feature) => !subject.features.has(feature));
+        const skip = missing.length > 0 && `${subject.name} lacks ${missing.join(', ')}`;
+        test(it.name, { skip, timeout: 2 * CASE_TIMEOUT_MS }, async (t) => {
+          await runCase(subject, watchdog, it, (text) => t.diagnostic(`${it.name}: ${text}`));
+        });
+      }
+    });
+  }
+}
+
+async function runCase(
+  subject: ConformanceSubject,
+  watchdog: Watchdog,
+  it: ConformanceCase,
+  note: (text: string) => void,
+): Promise<void> {
+  watchdog.arm(it.name, CASE_TIMEOUT_MS);
+  const context = new CaseContext(subject, watchdog, note);
+  try {
+    await it.run(context);
+  } catch (error) {
+    note(context.describe());
+    throw error;
+  } finally {
+    await watchdog.settle();
+    await context.close();
+    watchdog.disarm();
+  }
+}

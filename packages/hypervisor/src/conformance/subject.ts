@@ -1,0 +1,42 @@
+/** What the suite is run against, and what a case is. */
+import type { MemoryBacking } from '@vireo/guest-memory';
+import type { Hypervisor } from '../contract.ts';
+import type { CaseContext } from './case-context.ts';
+
+/**
+ * What a case needs beyond integer code and the contract's basic duties. An implementation or a host that lacks one
+ * runs the other cases.
+ */
+export type Feature =
+  /** vCPUs opened in worker threads, several of them at once. */
+  | 'threads'
+  | 'in-kernel-interrupt-controllers'
+  | 'tsc-deadline'
+  | 'x2apic'
+  | 'readonly-memory'
+  /** Execute breakpoints and watchpoints of the debugger, and the guest's own debug registers. */
+  | 'hardware-debug'
+  | 'kvmclock'
+  | 'cmpxchg16b'
+  | 'x87'
+  | 'sse'
+  | 'xsave'
+  | 'avx';
+
+export interface ConformanceSubject {
+  readonly name: string;
+  readonly hypervisor: Hypervisor;
+  /** Zeroed memory, whole pages. */
+  allocate(sizeBytes: number): MemoryBacking;
+  free(backing: MemoryBacking): void;
+  /** URL of a module that exports `openVcpu` (`OpenVcpu`) and `openKick` (`OpenKick`). */
+  readonly workerModule: string;
+  readonly features: ReadonlySet<Feature>;
+}
+
+export interface ConformanceCase {
+  /** Says the behaviour. */
+  readonly name: string;
+  readonly needs?: readonly Feature[];
+  run(t: CaseContext): void | Promise<void>;
+}
