@@ -1,26 +1,28 @@
-/** Guest RAM: a memory file, mapped shared, behind one or two ranges of guest physical memory. */
-import { closeSync } from 'node:fs';
+/**
+ * Guest RAM: one anonymous mapping behind one or two ranges of guest physical memory.
+ *
+ * Anonymous and private, because that is what Linux gives transparent huge pages to and merges with KSM; a memory
+ * file gets neither unless the host's administrator turns shmem_enabled on. A guest's start touches 15,000 small
+ * pages or 50 huge ones, and each first touch is an exit: 3.2 s against 3.9 to 4.6 s to /init in the KVM lab.
+ */
 import { GuestMemory, type MemoryBacking } from '@vireo/guest-memory';
 import type { Vm } from '@vireo/hypervisor';
-import { ftruncate, Mapping, madvise, memfdCreate } from '@vireo/linux';
+import { Mapping, madvise } from '@vireo/linux';
 import { ramRanges } from './layout.ts';
 
 export class GuestRam {
   readonly memory: GuestMemory;
   readonly #backing: MemoryBacking;
   readonly #mapping: Mapping;
-  readonly #fd: number;
   readonly #memoryBytes: number;
 
   constructor(memoryBytes: number) {
     this.#memoryBytes = memoryBytes;
-    this.#fd = memfdCreate('vireo-guest-ram');
-    ftruncate(this.#fd, memoryBytes);
-    this.#mapping = Mapping.map({ fd: this.#fd, lengthBytes: memoryBytes, noReserve: true });
+    this.#mapping = Mapping.map({ lengthBytes: memoryBytes, noReserve: true });
     const { hva, buffer } = this.#mapping;
     madvise(hva, memoryBytes, 'huge-page');
     madvise(hva, memoryBytes, 'dont-dump');
-    this.#backing = { fd: this.#fd, fdOffset: 0, hva, sizeBytes: memoryBytes, buffer };
+    this.#backing = { fd: -1, fdOffset: 0, hva, sizeBytes: memoryBytes, buffer };
     this.memory = new GuestMemory(
       ramRanges(memoryBytes).map(({ gpa, sizeBytes, offsetBytes }) => ({
         gpa,
@@ -42,6 +44,5 @@ export class GuestRam {
   /** Gives the memory back to the host; nothing may use it any more. */
   close(): void {
     this.#mapping.unmap();
-    closeSync(this.#fd);
   }
 }
