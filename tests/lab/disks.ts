@@ -20,16 +20,20 @@ import {
   debianPackages,
   makeMergedUsr,
   mergeTree,
+  moduleNames,
+  modulesAlias,
+  modulesDep,
   type Progress,
   packageNamed,
   placeFile,
   requireProgram,
+  selectModules,
   type UnpackedPackage,
   writeExt4Image,
 } from '@vireo/images';
 
 /** Raised when something changes in an image that its key would not show. */
-const LAYOUT = '1';
+const LAYOUT = '2';
 const UNUSED_FOR_MS = 24 * 3600 * 1000;
 
 const ROOT_PACKAGES = [
@@ -95,6 +99,7 @@ async function makeRootTree(
   );
   writeFileSync(join(tree, 'etc/group'), 'root:x:0:\ntty:x:5:\nkvm:x:104:\nnogroup:x:65534:\n');
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost lab\n');
+  writeModuleIndex(tree);
   const applets = await requireProgram(join(tree, 'usr/bin/busybox'), ['--list']);
   for (const applet of applets.trim().split('\n')) {
     const link = join(tree, 'usr/bin', applet);
@@ -104,6 +109,17 @@ async function makeRootTree(
   if (!existsSync(join(tree, 'usr/bin/sh'))) symlinkSync('busybox', join(tree, 'usr/bin/sh'));
   writeFileSync(join(tree, 'lab/init'), init);
   chmodSync(join(tree, 'lab/init'), 0o755);
+}
+
+/** For modprobe; Debian's packages make these only when they are installed. */
+function writeModuleIndex(tree: string): void {
+  const root = join(tree, 'usr/lib/modules');
+  for (const version of readdirSync(root)) {
+    const directory = join(root, version);
+    const modules = selectModules(directory, moduleNames(directory));
+    writeFileSync(join(directory, 'modules.dep'), modulesDep(modules));
+    writeFileSync(join(directory, 'modules.alias'), modulesAlias(modules));
+  }
 }
 
 /** The repository's node_modules, as npm last installed them. */

@@ -139,7 +139,7 @@ APT::Architectures { "amd64"; };
 APT::Sandbox::User "";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";
-Acquire::Retries "3";
+Acquire::Retries "2";
 Acquire::IndexTargets::deb::Packages::KeepCompressedAs "gz";
 Acquire::GzipIndexes "true";
 `;

@@ -4,9 +4,9 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { onAbruptEnd } from './abrupt-end.ts';
 import { withLock } from './lock-file.ts';
 import { processTag, taggedProcess } from './process-tag.ts';
-import { killPrograms } from './program.ts';
 
 /** Returns `path`, a directory; where it does not exist yet, `build` fills it first. */
 export async function buildOnce(path: string, build: (directory: string) => Promise<void>): Promise<string> {
@@ -36,14 +36,13 @@ export async function withTemporaryDirectory<T>(
   removeLeftovers(parent);
   const directory = join(parent, `.tmp-${processTag()}-${++temporaryCount}-${label}`);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  temporaries.add(directory);
-  watchSignals();
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const forget = onAbruptEnd(remove);
   try {
     return await body(directory);
   } finally {
-    temporaries.delete(directory);
-    rmSync(directory, { recursive: true, force: true });
-    if (temporaries.size === 0) unwatchSignals();
+    forget();
+    remove();
   }
 }
 
@@ -54,31 +53,4 @@ function removeLeftovers(parent: string): void {
     if (tag === undefined || taggedProcess(tag) !== 'gone') continue;
     rmSync(join(parent, name), { recursive: true, force: true });
   }
-}
-
-const temporaries = new Set<string>();
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-function removeTemporaries(): void {
-  killPrograms();
-  for (const directory of temporaries) rmSync(directory, { recursive: true, force: true });
-  temporaries.clear();
-}
-
-function endBySignal(signal: NodeJS.Signals): void {
-  removeTemporaries();
-  unwatchSignals();
-  // With no other listener the signal now does what it would have done without us.
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-}
-
-function watchSignals(): void {
-  if (temporaries.size !== 1) return;
-  process.on('exit', removeTemporaries);
-  for (const signal of SIGNALS) process.on(signal, endBySignal);
-}
-
-function unwatchSignals(): void {
-  process.off('exit', removeTemporaries);
-  for (const signal of SIGNALS) process.off(signal, endBySignal);
 }

@@ -11,6 +11,8 @@ export { builtDefaultGuest, type DefaultGuest, defaultGuest } from './default-gu
 export { UserError } from './errors.ts';
 export { writeExt4Image } from './ext4-image.ts';
 export { makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
+export { moduleNames, modulesAlias, modulesDep, selectModules } from './module-set.ts';
+export { requireProgramFrom } from './packaged-program.ts';
 export { requireProgram, runProgram } from './program.ts';
 export { noProgress, type Progress } from './progress.ts';
 export { cacheDirectory, runtimeDirectory, stateDirectory } from './xdg.ts';

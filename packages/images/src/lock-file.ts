@@ -6,6 +6,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbruptEnd } from './abrupt-end.ts';
 import { errorCode } from './errors.ts';
 import { processTag, taggedProcess } from './process-tag.ts';
 
@@ -27,11 +28,11 @@ export async function withLock<T>(path: string, body: () => Promise<T>, onWait?:
   const release = () => {
     if (readIfThere(path) === holder) unlinkSync(path);
   };
-  process.on('exit', release);
+  const forget = onAbruptEnd(release);
   try {
     return await body();
   } finally {
-    process.off('exit', release);
+    forget();
     release();
   }
 }

@@ -27,6 +27,11 @@ export function selectModules(modulesDirectory: string, names: readonly string[]
   return [...selected.values()];
 }
 
+/** All modules of a kernel package, by the names that selectModules takes. */
+export function moduleNames(modulesDirectory: string): string[] {
+  return [...modulePaths(modulesDirectory).keys()].sort();
+}
+
 function modulePaths(modulesDirectory: string): Map<string, string> {
   const entries = readdirSync(modulesDirectory, { recursive: true, encoding: 'utf8' });
   return new Map(

@@ -1,5 +1,6 @@
 /** Runs the few programs of the host that images are built with: apt-get, dpkg-deb, mke2fs, git. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { onAbruptEnd } from './abrupt-end.ts';
 import { errorCode, UserError } from './errors.ts';
 
 export interface ProgramOptions {
@@ -13,13 +14,6 @@ export interface ProgramResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-const running = new Set<ChildProcess>();
-
-/** Ends every program started here that still runs; for the ways out that do not wait. */
-export function killPrograms(): void {
-  for (const child of running) child.kill('SIGKILL');
 }
 
 /** The Debian package that brings a program, for the sentence that says it is missing. */
@@ -55,7 +49,7 @@ export async function runProgram(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
+  const forget = onAbruptEnd(() => child.kill('SIGKILL'));
   const stdout: string[] = [];
   const stderr: string[] = [];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -73,7 +67,7 @@ export async function runProgram(
     if (errorCode(error) !== 'ENOENT') throw error;
     throw missingProgram(program);
   } finally {
-    running.delete(child);
+    forget();
   }
 }
 
