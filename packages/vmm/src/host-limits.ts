@@ -1,5 +1,6 @@
 /** What a VM may ask of this host at all, checked before anything is made. */
 import { UserError } from '@vireo/boot';
+import type { HypervisorCapabilities } from '@vireo/hypervisor';
 import { hostMemory } from '@vireo/linux/host';
 import type { VmConfig } from './config.ts';
 
@@ -22,4 +23,14 @@ export function checkHost({ cpus, memoryBytes }: VmConfig): void {
       `Use --memory ${Math.floor(limitBytes / MIB)}M or less.`,
     );
   }
+}
+
+/** @throws UserError when the accelerator has fewer vCPUs to give. */
+export function checkAcceleratorLimits({ cpus }: VmConfig, { maxVcpus }: HypervisorCapabilities): void {
+  if (cpus <= maxVcpus) return;
+  throw new UserError(
+    'too-many-cpus',
+    `this host's accelerator gives a VM at most ${maxVcpus} vCPUs, not ${cpus}`,
+    `Use --cpus ${maxVcpus} or less.`,
+  );
 }

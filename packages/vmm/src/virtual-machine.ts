@@ -2,7 +2,7 @@
 import type { Hypervisor } from '@vireo/hypervisor';
 import { openAccelerator } from './accelerator.ts';
 import type { VmConfig, VmOutcome } from './config.ts';
-import { checkHost } from './host-limits.ts';
+import { checkAcceleratorLimits, checkHost } from './host-limits.ts';
 import { BootFiles } from './machine/boot-files.ts';
 import { Machine, type MachineEnd } from './machine/machine.ts';
 import { SerialConsole } from './machine/serial-console.ts';
@@ -38,6 +38,7 @@ export class VirtualMachine {
     try {
       files = await BootFiles.open(config);
       hypervisor = openAccelerator(config.accelerator);
+      checkAcceleratorLimits(config, hypervisor.capabilities);
       machine.start(hypervisor, files);
       return new VirtualMachine(config, { console, machine, hypervisor, files });
     } catch (error) {
