@@ -37,7 +37,19 @@ const LAYOUT = '2';
 const UNUSED_FOR_MS = 24 * 3600 * 1000;
 
 const ROOT_PACKAGES = [
-  ...['linux-image-cloud-amd64', 'busybox-static', 'bash', 'coreutils', 'bsdutils', 'util-linux', 'procps'],
+  ...[
+    'linux-image-cloud-amd64',
+    'busybox-static',
+    'dash',
+    'bash',
+    'coreutils',
+    'grep',
+    'sed',
+    'findutils',
+    'bsdutils',
+    'util-linux',
+    'procps',
+  ],
   ...['libstdc++6', 'libatomic1', 'qemu-system-x86'],
 ];
 
@@ -62,6 +74,7 @@ export async function rootDisk(extraPackages: readonly string[], progress: Progr
   const init = readFileSync(join(import.meta.dirname, 'root-init.sh'));
   const key = contentKey(LAYOUT, init, ...packages.map(({ name, version }) => `${name} ${version}`).sort());
   const directory = await buildOnce(join(labCache(), `root-${key}`), async (building) => {
+    removeUnused('root');
     progress(0, 0, "building the lab's root disk");
     const tree = join(building, 'tree');
     await makeRootTree(tree, packages, init);

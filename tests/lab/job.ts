@@ -15,7 +15,8 @@ export function jobScript(
   const variables = {
     REPOSITORY: repository,
     DIRECTORY: inside ? directory : repository,
-    JOB: `exec ${options.command.map(shellQuote).join(' ')}`,
+    // Through env(1): a busybox shell would rather run its own `sh` or `cat` than the installed one.
+    JOB: `exec /usr/bin/env -- ${options.command.map(shellQuote).join(' ')}`,
     TERMINAL: terminal ? 'yes' : '',
     TERM: process.env['TERM'] ?? 'linux',
     ROWS: `${process.stdout.rows ?? 24}`,

@@ -62,10 +62,7 @@ test('the machine: KVM with nested paging, the pinned Node, a read-only reposito
   const [paging, node, directory, name, cgroup, home] = stdout.toString().split('\n');
   assert.match(paging ?? '', /^[1Y]$/);
   assert.equal(node, process.version);
-  assert.deepEqual(
-    [directory, name, cgroup, home],
-    [REPOSITORY, 'lab', 'cgroup2fs', '/tmp/home'].map(String),
-  );
+  assert.deepEqual([directory, name, cgroup, home], [REPOSITORY, 'lab', 'cgroup2fs', '/tmp/home']);
 });
 
 test('memory, processors, NUMA nodes and kernel arguments are as asked for', async () => {
@@ -76,7 +73,7 @@ test('memory, processors, NUMA nodes and kernel arguments are as asked for', asy
   const [processors, nodes, memory, commandLine] = stdout.toString().split('\n');
   assert.deepEqual([processors, nodes], ['4', '2']);
   const kib = Number(/\d+/.exec(memory ?? '')?.[0]);
-  assert.ok(kib > 2.7 * 2 ** 20 && kib < 3 * 2 ** 20, memory);
+  assert.ok(kib > 2.7 * 2 ** 20 && kib < 3 * 2 ** 20, `${memory}`);
   assert.match(commandLine ?? '', / nosmt lab\.test=yes$/);
 });
 
