@@ -3,7 +3,7 @@
  * Definition"). Only what the machine's DSDT needs.
  */
 import * as op from '@vireo/spec/acpi-tables';
-import { ascii, type Bytes, u16, u32, u64 } from './bytes.ts';
+import { ascii, type Bytes, joined, u16, u32, u64 } from './bytes.ts';
 
 /** Bytes of one or more terms. */
 export type Aml = Bytes;
@@ -17,13 +17,13 @@ export function namePath(path: string): Aml {
   const start = ascii(prefix!);
   switch (segments.length) {
     case 0:
-      return [...start, 0]; // NullName
+      return joined(start, [0]); // NullName
     case 1:
-      return [...start, ...segments[0]!];
+      return joined(start, segments[0]!);
     case 2:
-      return [...start, op.AML_DUAL_NAME_PREFIX, ...segments.flat()];
+      return joined(start, [op.AML_DUAL_NAME_PREFIX], ...segments);
     default:
-      return [...start, op.AML_MULTI_NAME_PREFIX, segments.length, ...segments.flat()];
+      return joined(start, [op.AML_MULTI_NAME_PREFIX, segments.length], ...segments);
   }
 }
 
@@ -32,16 +32,21 @@ function nameSegment(name: string): Bytes {
   return ascii(name.padEnd(NAME_SEGMENT_LENGTH, '_'));
 }
 
+/** An opcode and all that belongs to it, with its length between them. */
+function packaged(opcode: Bytes, ...parts: Bytes[]): Aml {
+  const body = joined(...parts);
+  return joined(opcode, packageLength(body.length), body);
+}
+
 /** The length of a package, itself included (§20.2.4 "Package Length Encoding"). */
-function withPackageLength(body: Bytes): number[] {
-  for (let extraBytes = 0; extraBytes <= 3; extraBytes++) {
-    const length = body.length + 1 + extraBytes;
-    if (extraBytes === 0 && length < 0x40) return [length, ...body];
-    if (extraBytes > 0 && length < 1 << (4 + 8 * extraBytes)) {
-      const encoded = [(extraBytes << 6) | (length & 0x0f)];
-      for (let i = 0; i < extraBytes; i++) encoded.push((length >>> (4 + 8 * i)) & 0xff);
-      return [...encoded, ...body];
-    }
+function packageLength(bodyLength: number): Bytes {
+  if (bodyLength + 1 < 0x40) return [bodyLength + 1];
+  for (let extraBytes = 1; extraBytes <= 3; extraBytes++) {
+    const length = bodyLength + 1 + extraBytes;
+    if (length >= 1 << (4 + 8 * extraBytes)) continue;
+    const encoded = [(extraBytes << 6) | (length & 0x0f)];
+    for (let i = 0; i < extraBytes; i++) encoded.push((length >>> (4 + 8 * i)) & 0xff);
+    return encoded;
   }
   throw new RangeError('an AML package is longer than 2^28 bytes');
 }
@@ -52,23 +57,23 @@ export function integer(value: number): Aml {
   if (value === 0) return [op.AML_ZERO_OP];
   if (value === 1) return [op.AML_ONE_OP];
   if (value <= 0xff) return [op.AML_BYTE_PREFIX, value];
-  if (value <= 0xffff) return [op.AML_WORD_PREFIX, ...u16(value)];
-  if (value <= 0xffff_ffff) return [op.AML_DWORD_PREFIX, ...u32(value)];
-  return [op.AML_QWORD_PREFIX, ...u64(value)];
+  if (value <= 0xffff) return joined([op.AML_WORD_PREFIX], u16(value));
+  if (value <= 0xffff_ffff) return joined([op.AML_DWORD_PREFIX], u32(value));
+  return joined([op.AML_QWORD_PREFIX], u64(value));
 }
 
 export function string(text: string): Aml {
-  return [op.AML_STRING_PREFIX, ...ascii(text), 0];
+  return joined([op.AML_STRING_PREFIX], ascii(text), [0]);
 }
 
 export function buffer(bytes: Bytes): Aml {
-  return [op.AML_BUFFER_OP, ...withPackageLength([...integer(bytes.length), ...bytes])];
+  return packaged([op.AML_BUFFER_OP], integer(bytes.length), bytes);
 }
 
 /** Package (…) */
 export function packageOf(...elements: Aml[]): Aml {
   if (elements.length > 255) throw new RangeError('an AML package has at most 255 elements');
-  return [op.AML_PACKAGE_OP, ...withPackageLength([elements.length, ...elements.flat()])];
+  return packaged([op.AML_PACKAGE_OP], [elements.length], ...elements);
 }
 
 /** EISAID ("PNP0A08"): three letters and four hexadecimal digits in 32 bits (§19.6.36 "EISAID"). */
@@ -92,23 +97,22 @@ export function uuid(text: string): Aml {
 
 /** Name (path, object) */
 export function name(path: string, object: Aml): Aml {
-  return [op.AML_NAME_OP, ...namePath(path), ...object];
+  return joined([op.AML_NAME_OP], namePath(path), object);
 }
 
 /** Scope (path) {…} */
 export function scope(path: string, ...terms: Aml[]): Aml {
-  return [op.AML_SCOPE_OP, ...withPackageLength([...namePath(path), ...terms.flat()])];
+  return packaged([op.AML_SCOPE_OP], namePath(path), ...terms);
 }
 
 /** Device (path) {…} */
 export function device(path: string, ...terms: Aml[]): Aml {
-  const body = withPackageLength([...namePath(path), ...terms.flat()]);
-  return [op.AML_EXT_OP_PREFIX, op.AML_DEVICE_OP, ...body];
+  return packaged([op.AML_EXT_OP_PREFIX, op.AML_DEVICE_OP], namePath(path), ...terms);
 }
 
 /** Method (path, argumentCount, NotSerialized) {…} */
 export function method(path: string, argumentCount: number, ...terms: Aml[]): Aml {
-  return [op.AML_METHOD_OP, ...withPackageLength([...namePath(path), argumentCount & 7, ...terms.flat()])];
+  return packaged([op.AML_METHOD_OP], namePath(path), [argumentCount & 7], ...terms);
 }
 
 export function local(index: number): Aml {
@@ -121,42 +125,42 @@ export function argument(index: number): Aml {
 
 /** target = value */
 export function store(value: Aml, target: Aml): Aml {
-  return [op.AML_STORE_OP, ...value, ...target];
+  return joined([op.AML_STORE_OP], value, target);
 }
 
 /** target = a & b */
 export function and(a: Aml, b: Aml, target: Aml): Aml {
-  return [op.AML_AND_OP, ...a, ...b, ...target];
+  return joined([op.AML_AND_OP], a, b, target);
 }
 
 /** target = a | b */
 export function or(a: Aml, b: Aml, target: Aml): Aml {
-  return [op.AML_OR_OP, ...a, ...b, ...target];
+  return joined([op.AML_OR_OP], a, b, target);
 }
 
 export function equal(a: Aml, b: Aml): Aml {
-  return [op.AML_LEQUAL_OP, ...a, ...b];
+  return joined([op.AML_LEQUAL_OP], a, b);
 }
 
 export function notEqual(a: Aml, b: Aml): Aml {
-  return [op.AML_LNOT_OP, ...equal(a, b)];
+  return joined([op.AML_LNOT_OP], equal(a, b));
 }
 
 /** CreateDWordField (source, byteIndex, path) */
 export function createDwordField(source: Aml, byteIndex: number, path: string): Aml {
-  return [op.AML_CREATE_DWORD_FIELD_OP, ...source, ...integer(byteIndex), ...namePath(path)];
+  return joined([op.AML_CREATE_DWORD_FIELD_OP], source, integer(byteIndex), namePath(path));
 }
 
 /** If (predicate) {…} */
 export function ifThen(predicate: Aml, ...terms: Aml[]): Aml {
-  return [op.AML_IF_OP, ...withPackageLength([...predicate, ...terms.flat()])];
+  return packaged([op.AML_IF_OP], predicate, ...terms);
 }
 
 /** Else {…}: right after `ifThen`. */
 export function elseThen(...terms: Aml[]): Aml {
-  return [op.AML_ELSE_OP, ...withPackageLength(terms.flat())];
+  return packaged([op.AML_ELSE_OP], ...terms);
 }
 
 export function returnValue(value: Aml): Aml {
-  return [op.AML_RETURN_OP, ...value];
+  return joined([op.AML_RETURN_OP], value);
 }

@@ -3,6 +3,7 @@
  * System Description Table (DSDT)"). The power button is fixed hardware, so it is not here.
  */
 import * as aml from './aml.ts';
+import { joined } from './bytes.ts';
 import type { AcpiLayout, AcpiPciLayout } from './layout.ts';
 import { SLP_TYP_S5 } from './layout.ts';
 import * as resource from './resource-template.ts';
@@ -14,16 +15,16 @@ const ECAM_BUS_SIZE_BYTES = 2 ** 20;
 const PCI_CONFIG_PORTS = { first: 0xcf8, last: 0xcff };
 
 export function dsdtTerms(layout: AcpiLayout): aml.Aml {
-  return [
-    ...aml.scope(
+  return joined(
+    aml.scope(
       '\\_SB',
       ...layout.vcpuApicIds.map((_, uid) => processor(uid)),
       pciHostBridge(layout.pci),
       motherboardResources(layout),
       ...legacyDevices(layout),
     ),
-    ...aml.name('\\_S5', packageOfSleepType(SLP_TYP_S5)),
-  ];
+    aml.name('\\_S5', packageOfSleepType(SLP_TYP_S5)),
+  );
 }
 
 /** PM1a and PM1b SLP_TYP, and two reserved elements (§7.4.2 "\_Sx (System States)"). */

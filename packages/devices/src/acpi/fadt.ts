@@ -2,7 +2,7 @@
 import { PM_TMR_LEN_BYTES, PM1_CNT_LEN_BYTES, PM1_EVT_LEN_BYTES } from '@vireo/spec/acpi';
 import * as spec from '@vireo/spec/acpi-tables';
 import { RTC_CENTURY } from '@vireo/spec/rtc';
-import { ascii, type Bytes, padded, u16, u32, u64 } from './bytes.ts';
+import { ascii, type Bytes, joined, padded, u16, u32, u64 } from './bytes.ts';
 import { type AcpiLayout, RESET_VALUE } from './layout.ts';
 import { SDT_HEADER_LENGTH_BYTES, systemDescriptionTable } from './sdt.ts';
 
@@ -56,5 +56,5 @@ function bootArchitecture({ i8042 }: AcpiLayout): number {
 
 /** A Generic Address Structure in I/O space. */
 function ioRegister(port: number, lengthBytes: number, accessSize: number): Bytes {
-  return [spec.GAS_SYSTEM_IO, 8 * lengthBytes, 0, accessSize, ...u64(port)];
+  return joined([spec.GAS_SYSTEM_IO, 8 * lengthBytes, 0, accessSize], u64(port));
 }
