@@ -1,6 +1,10 @@
 /** Guest code that turns the x87, SSE and AVX units on (Intel SDM Vol. 3A §9.6 "Initializing SSE/SSE2/SSE3/SSSE3 Extensions", Vol. 1 §13.3 "Enabling the XSAVE Feature Set and XSAVE-Enabled Features"). */
 import { type Assembler, cr0, cr4, eax, ecx, edx, rax } from './assembler.ts';
 
+export const XCR0_X87 = 1;
+export const XCR0_SSE = 2;
+export const XCR0_AVX = 4;
+
 const CR0_MP = 1 << 1;
 const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;

@@ -41,13 +41,13 @@ export class Machine {
   readonly backing: MemoryBacking;
   readonly #options: MachineOptions;
   readonly #subject: ConformanceSubject;
-  readonly #watchdog: Watchdog;
+  readonly #watchdog: Watchdog | undefined;
   readonly #handles = new Map<number, VcpuHandle>();
   readonly #backings: MemoryBacking[] = [];
   #cpu: Vcpu | undefined;
   #lastExit: VcpuExit | undefined;
 
-  constructor(subject: ConformanceSubject, watchdog: Watchdog, options: MachineOptions) {
+  constructor(subject: ConformanceSubject, watchdog: Watchdog | undefined, options: MachineOptions) {
     const { mode = 'long', ramBytes = RAM_BYTES } = options;
     this.mode = mode;
     this.#options = options;
@@ -93,7 +93,7 @@ export class Machine {
     if (handle === undefined) {
       handle = this.vm.createVcpu(id);
       this.#handles.set(id, handle);
-      this.#watchdog.watch(handle.seed);
+      this.#watchdog?.watch(handle.seed);
     }
     return handle;
   }
@@ -167,7 +167,7 @@ export class Machine {
 
   /** @throws Error when the case has run for too long: the watchdog's kicks end `run`. */
   checkTime(): void {
-    if (this.#watchdog.expired) throw new Error('the guest did not come to its end in time');
+    if (this.#watchdog?.expired) throw new Error('the guest did not come to its end in time');
   }
 
   /** Registers of vCPU 0 and its last exit, for a failure. */

@@ -9,6 +9,7 @@ import { CONFORMANCE_CASES } from './cases.ts';
 import type { ConformanceCase, ConformanceSubject } from './subject.ts';
 import { Watchdog } from './watchdog.ts';
 
+export { probeFeatures } from './probe.ts';
 export type { ConformanceCase, ConformanceSubject, Feature } from './subject.ts';
 export { CONFORMANCE_CASES };
 

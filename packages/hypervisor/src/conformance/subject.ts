@@ -16,6 +16,8 @@ export type Feature =
   | 'readonly-memory'
   /** Execute breakpoints and watchpoints of the debugger, and the guest's own debug registers. */
   | 'hardware-debug'
+  /** Limits and types of segments are checked: QEMU's software emulation, KVM's processor in the lab, does not. */
+  | 'segment-checks'
   | 'kvmclock'
   | 'cmpxchg16b'
   | 'x87'

@@ -1,0 +1,451 @@
+/** Integer programs, compared with the same in BigInt (Intel SDM Vol. 1 §7.3 "Summary of GP Instructions"). */
+import assert from 'node:assert/strict';
+import {
+  type Assembler,
+  al,
+  bl,
+  byte,
+  cl,
+  dword,
+  eax,
+  ecx,
+  edi,
+  edx,
+  esi,
+  qword,
+  r8,
+  r9,
+  r10,
+  r11,
+  rax,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+} from '../assembler.ts';
+import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
+import { DATA } from '../guest-layout.ts';
+import type { Machine } from '../machine.ts';
+import type { ConformanceCase } from '../subject.ts';
+import { randomWords } from './random.ts';
+
+const U64 = (1n << 64n) - 1n;
+const u64 = (value: bigint) => BigInt.asUintN(64, value);
+const i64 = (value: bigint) => BigInt.asIntN(64, value);
+
+/** Reads operands at RSI and writes results at RDI, `rounds` times. */
+function tableProgram(
+  operandWords: number,
+  resultWords: number,
+  rounds: number,
+  body: (a: Assembler) => void,
+) {
+  return (a: Assembler): void => {
+    a.mov(rsi, DATA);
+    a.mov(rdi, DATA + 0x8000);
+    a.mov(r11, rounds);
+    a.label('round');
+    body(a);
+    a.add(rsi, operandWords * 8);
+    a.add(rdi, resultWords * 8);
+    a.dec(r11);
+    a.jcc('ne', 'round');
+    done(a);
+  };
+}
+
+function results(machine: Machine, count: number): bigint[] {
+  return Array.from({ length: count }, (_, i) => machine.memory.readU64(DATA + 0x8000 + i * 8));
+}
+
+function writeWords(machine: Machine, words: readonly bigint[]): void {
+  for (const [i, word] of words.entries()) machine.memory.writeU64(DATA + i * 8, word);
+}
+
+const multiply: ConformanceCase = {
+  name: 'MUL and IMUL of 64 bits give all 128 bits',
+  run(t) {
+    const rounds = 100;
+    const words = randomWords(1, 2 * rounds);
+    const machine = t.machine({
+      code: tableProgram(2, 4, rounds, (a) => {
+        a.mov(rax, qword(rsi));
+        a.mul(qword(rsi, 8));
+        a.mov(qword(rdi), rax);
+        a.mov(qword(rdi, 8), rdx);
+        a.mov(rax, qword(rsi));
+        a.imul(qword(rsi, 8));
+        a.mov(qword(rdi, 16), rax);
+        a.mov(qword(rdi, 24), rdx);
+      }),
+    });
+    writeWords(machine, words);
+    machine.finish();
+    const expected = pairs(words).flatMap(([x, y]) => {
+      const unsigned = x * y;
+      const signed = i64(x) * i64(y);
+      return [unsigned & U64, unsigned >> 64n, u64(signed), u64(signed >> 64n)];
+    });
+    assert.deepEqual(results(machine, 4 * rounds), expected);
+  },
+};
+
+const divide: ConformanceCase = {
+  name: 'DIV and IDIV of 128 by 64 bits give quotient and remainder',
+  run(t) {
+    const rounds = 100;
+    // High half below the divisor, and small enough for a signed quotient.
+    const words = randomWords(2, 3 * rounds).map((word, i) =>
+      i % 3 === 1 ? word >> 3n : word | (1n << 62n),
+    );
+    const machine = t.machine({
+      code: tableProgram(3, 4, rounds, (a) => {
+        a.mov(rax, qword(rsi));
+        a.mov(rdx, qword(rsi, 8));
+        a.shr(rdx, 4);
+        a.div(qword(rsi, 16));
+        a.mov(qword(rdi), rax);
+        a.mov(qword(rdi, 8), rdx);
+        a.mov(rax, qword(rsi));
+        a.convertDA(64);
+        a.idiv(qword(rsi, 16));
+        a.mov(qword(rdi, 16), rax);
+        a.mov(qword(rdi, 24), rdx);
+      }),
+    });
+    writeWords(machine, words);
+    machine.finish();
+    const expected: bigint[] = [];
+    for (let i = 0; i < words.length; i += 3) {
+      const [low, high, divisor] = words.slice(i, i + 3) as [bigint, bigint, bigint];
+      const dividend = ((high >> 4n) << 64n) | low;
+      expected.push(dividend / divisor, dividend % divisor);
+      expected.push(u64(i64(low) / i64(divisor)), u64(i64(low) % i64(divisor)));
+    }
+    assert.deepEqual(results(machine, 4 * rounds), expected);
+  },
+};
+
+const shifts: ConformanceCase = {
+  name: 'shifts and rotates by every count',
+  run(t) {
+    const value = 0x8123456789abcdefn;
+    const machine = t.machine({
+      code(a) {
+        a.mov(ecx, 0);
+        a.mov(edi, DATA + 0x8000);
+        a.mov(r8, value);
+        a.label('count');
+        for (const [i, name] of (['shl', 'shr', 'sar', 'rol', 'ror'] as const).entries()) {
+          a.mov(rax, r8);
+          a[name](rax, cl);
+          a.mov(qword(rdi, i * 8), rax);
+        }
+        a.add(rdi, 40);
+        a.inc(ecx);
+        a.cmp(ecx, 64);
+        a.jcc('ne', 'count');
+        done(a);
+      },
+    });
+    machine.finish();
+    const expected = Array.from({ length: 64 }, (_, i) => BigInt(i)).flatMap((n) => [
+      u64(value << n),
+      value >> n,
+      u64(i64(value) >> n),
+      u64((value << n) | (value >> (64n - n))),
+      u64((value >> n) | (value << (64n - n))),
+    ]);
+    assert.deepEqual(results(machine, 5 * 64), expected);
+  },
+};
+
+const carries: ConformanceCase = {
+  name: 'ADC and SBB chains carry through 256 bits',
+  run(t) {
+    const words = randomWords(3, 8);
+    words[1] = words[5]! ^ U64; // a carry that goes through a whole word
+    const machine = t.machine({
+      code(a) {
+        a.mov(esi, DATA);
+        a.mov(edi, DATA + 0x8000);
+        for (const [name, first] of [
+          ['adc', 'add'],
+          ['sbb', 'sub'],
+        ] as const) {
+          for (let i = 0; i < 4; i++) {
+            a.mov(rax, qword(rsi, i * 8));
+            a[i === 0 ? first : name](rax, qword(rsi, 32 + i * 8));
+            a.mov(qword(rdi, i * 8), rax);
+          }
+          a.lea(rdi, qword(rdi, 32));
+        }
+        done(a);
+      },
+    });
+    writeWords(machine, words);
+    machine.finish();
+    const wide = (from: number) =>
+      words.slice(from, from + 4).reduceRight((sum, word) => (sum << 64n) | word, 0n);
+    const split = (value: bigint) => [0n, 64n, 128n, 192n].map((shift) => u64(value >> shift));
+    const [x, y] = [wide(0), wide(4)];
+    assert.deepEqual(results(machine, 8), [...split(x + y), ...split(x - y)]);
+  },
+};
+
+const strings: ConformanceCase = {
+  name: 'MOVS, STOS, CMPS and SCAS of every size, forwards and backwards',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(esi, DATA);
+        a.mov(edi, DATA + 0x1000);
+        a.mov(ecx, 0x1001);
+        a.rep();
+        a.movs(8);
+        a.mov(rax, 0x0102030405060708n);
+        a.mov(edi, DATA + 0x8000 + 8 * 15);
+        a.mov(ecx, 16);
+        a.std();
+        a.rep();
+        a.stos(64);
+        a.cld();
+        a.mov(esi, DATA);
+        a.mov(edi, DATA + 0x4000);
+        a.mov(ecx, 0x400);
+        a.rep();
+        a.cmps(32); // stops after the difference at 0x123 * 4
+        a.mov(eax, ecx);
+        reportEax(a);
+        a.mov(edi, DATA);
+        a.mov(ecx, 0x1000);
+        a.mov(al, 0xee);
+        a.repne();
+        a.scas(8);
+        a.mov(eax, edi);
+        reportEax(a);
+        done(a);
+      },
+    });
+    const source = Uint8Array.from({ length: 0x1000 }, (_, i) => (i * 5 + (i >> 8)) % 0xee);
+    source[0x777] = 0xee;
+    machine.memory.write(DATA, source);
+    machine.memory.write(DATA + 0x4000, source);
+    machine.memory.writeU32(DATA + 0x4000 + 0x123 * 4, 0xffffffff);
+    assert.deepEqual(machine.finish(), [0x400 - 0x124, DATA + 0x778]);
+    // The copy overlaps its source's last byte: MOVS goes byte after byte.
+    assert.deepEqual(machine.memory.view(DATA + 0x1000, 0x1000), source);
+    assert.equal(machine.memory.readU8(DATA + 0x2000), source[0]);
+    for (let i = 0; i < 16; i++)
+      assert.equal(machine.memory.readU64(DATA + 0x8000 + i * 8), 0x0102030405060708n);
+  },
+};
+
+const xorshift: ConformanceCase = {
+  name: 'a loop of 100,000 rounds of xorshift',
+  run(t) {
+    const rounds = 100_000;
+    const machine = t.machine({
+      code(a) {
+        a.mov(rax, 0x9e3779b97f4a7c15n);
+        a.mov(ecx, rounds);
+        a.label('round');
+        for (const [shift, by] of [
+          ['shl', 13],
+          ['shr', 7],
+          ['shl', 17],
+        ] as const) {
+          a.mov(rbx, rax);
+          a[shift](rbx, by);
+          a.xor(rax, rbx);
+        }
+        a.dec(ecx);
+        a.jcc('ne', 'round');
+        reportWide(a, rax);
+        done(a);
+      },
+    });
+    let x = 0x9e3779b97f4a7c15n;
+    for (let i = 0; i < rounds; i++) {
+      x ^= u64(x << 13n);
+      x ^= x >> 7n;
+      x ^= u64(x << 17n);
+    }
+    assert.deepEqual(wideReports(machine.finish()), [x]);
+  },
+};
+
+const recursion: ConformanceCase = {
+  name: 'recursive calls: fib(16)',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(edi, 16);
+        a.call('fib');
+        reportEax(a);
+        done(a);
+        a.label('fib');
+        a.mov(eax, edi);
+        a.cmp(edi, 2);
+        a.jcc('b', 'end');
+        a.push(rdi);
+        a.dec(edi);
+        a.call('fib');
+        a.pop(rdi);
+        a.push(rax);
+        a.sub(edi, 2);
+        a.call('fib');
+        a.pop(rdx);
+        a.add(eax, edx);
+        a.label('end');
+        a.ret();
+      },
+    });
+    assert.deepEqual(machine.finish(), [987]);
+  },
+};
+
+const selfModifying: ConformanceCase = {
+  name: 'code that a guest changes runs as changed',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(ecx, 0);
+        a.label('round');
+        a.label('patched');
+        a.mov(eax, 0x11111111);
+        reportEax(a);
+        a.add(dword('patched', 1), 0x01010101);
+        a.inc(ecx);
+        a.cmp(ecx, 5);
+        a.jcc('ne', 'round');
+        done(a);
+      },
+    });
+    const expected = [0, 1, 2, 3, 4].map((i) => 0x11111111 + i * 0x01010101);
+    assert.deepEqual(machine.finish(), expected);
+  },
+};
+
+const exchanges: ConformanceCase = {
+  name: 'XCHG, XADD, CMPXCHG and CMPXCHG8B in memory',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(esi, DATA);
+        a.mov(eax, 7);
+        a.xchg(dword(rsi), eax); // 5 → 7, EAX 5
+        reportEax(a);
+        a.lock();
+        a.xadd(dword(rsi), eax); // 7 → 12, EAX 7
+        reportEax(a);
+        a.mov(edx, 99);
+        a.lock();
+        a.cmpxchg(dword(rsi), edx); // 12 ≠ 7: EAX 12
+        reportEax(a);
+        a.lock();
+        a.cmpxchg(dword(rsi), edx); // → 99
+        a.mov(eax, 1);
+        a.mov(edx, 2);
+        a.mov(rbx, 3);
+        a.mov(ecx, 4);
+        a.lock();
+        a.cmpxchg8b(qword(rsi, 8));
+        a.setcc('e', al);
+        a.movzx(eax, al);
+        reportEax(a);
+        done(a);
+      },
+    });
+    machine.memory.writeU32(DATA, 5);
+    machine.memory.writeU64(DATA + 8, 0x2_0000_0001n);
+    assert.deepEqual(machine.finish(), [5, 7, 12, 1]);
+    assert.equal(machine.memory.readU32(DATA), 99);
+    assert.equal(machine.memory.readU64(DATA + 8), 0x4_0000_0003n);
+  },
+};
+
+const compareExchange16: ConformanceCase = {
+  name: 'CMPXCHG16B exchanges 16 bytes, or loads them',
+  needs: ['cmpxchg16b'],
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(esi, DATA);
+        a.mov(rax, 1);
+        a.mov(rdx, 2);
+        a.mov(rbx, 0x1111);
+        a.mov(rcx, 0x2222);
+        for (let i = 0; i < 2; i++) {
+          a.lock();
+          a.cmpxchg16b(qword(rsi));
+          a.setcc('e', byte(rsi, 32 + i));
+        }
+        a.mov(qword(rsi, 16), rax);
+        a.mov(qword(rsi, 24), rdx);
+        done(a);
+      },
+    });
+    machine.memory.writeU64(DATA, 1n);
+    machine.memory.writeU64(DATA + 8, 2n);
+    machine.finish();
+    const words = [0, 8, 16, 24].map((offset) => machine.memory.readU64(DATA + offset));
+    assert.deepEqual(words, [0x1111n, 0x2222n, 0x1111n, 0x2222n]);
+    assert.deepEqual([machine.memory.readU8(DATA + 32), machine.memory.readU8(DATA + 33)], [1, 0]);
+  },
+};
+
+const bits: ConformanceCase = {
+  name: 'BSF, BSR, BT with a far bit, BSWAP, CMOV and SETcc',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        a.mov(rbx, 0x0000_8000_0001_0000n);
+        a.bsf(rax, rbx);
+        reportEax(a);
+        a.bsr(rax, rbx);
+        reportEax(a);
+        a.mov(esi, DATA);
+        a.mov(r9, 1000);
+        a.bts(qword(rsi), r9);
+        a.setcc('b', bl);
+        a.movzx(eax, bl);
+        reportEax(a);
+        a.mov(rax, 0x0102030405060708n);
+        a.bswap(rax);
+        reportWide(a, rax);
+        a.mov(r10, -5);
+        a.mov(r9, 3);
+        a.cmp(r10, r9);
+        a.cmov('l', rax, r9);
+        reportEax(a);
+        a.cmp(r10, r9);
+        a.cmov('b', rax, r10); // not taken: unsigned
+        reportEax(a);
+        report(a, 0xe0d);
+        done(a);
+      },
+    });
+    assert.deepEqual(machine.finish(), [16, 47, 0, 0x04030201, 0x08070605, 3, 3, 0xe0d]);
+    assert.equal(machine.memory.readU8(DATA + 125), 1);
+  },
+};
+
+function pairs(words: readonly bigint[]): [bigint, bigint][] {
+  return Array.from({ length: words.length / 2 }, (_, i) => [words[2 * i]!, words[2 * i + 1]!]);
+}
+
+export const programCases: readonly ConformanceCase[] = [
+  multiply,
+  divide,
+  shifts,
+  carries,
+  strings,
+  xorshift,
+  recursion,
+  selfModifying,
+  exchanges,
+  compareExchange16,
+  bits,
+];
