@@ -11,13 +11,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import {
   buildOnce,
-  builtDefaultGuest,
   cacheDirectory,
   contentKey,
   debianPackages,
+  defaultGuest,
   makeMergedUsr,
   mergeTree,
   moduleNames,
@@ -31,6 +31,7 @@ import {
   type UnpackedPackage,
   writeExt4Image,
 } from '@vireo/images';
+import { unpackedKernel } from './kernel.ts';
 
 /** Raised when something changes in an image that its key would not show. */
 const LAYOUT = '2';
@@ -86,7 +87,7 @@ export async function rootDisk(extraPackages: readonly string[], progress: Progr
   return {
     image: join(directory, 'root.img'),
     tree: join(directory, 'tree'),
-    kernel: join(kernel.directory, 'boot', `vmlinuz-${version}`),
+    kernel: unpackedKernel(join(kernel.directory, 'boot', `vmlinuz-${version}`)),
   };
 }
 
@@ -172,34 +173,24 @@ async function repositoryFiles(repository: string): Promise<string[]> {
     .sort();
 }
 
-/** What is big or of no use in the lab; of the guests only the present one is packed. */
-const NOT_PACKED = new Set(['apt', 'packages', 'lab', 'guest']);
-
-/** The host's cache with the default guest, where it has been built, so that the lab needs no network. */
-export async function cacheDisk(): Promise<string> {
+/** The default guest, and its kernel as `vireo run` unpacks it: the lab needs no network and no time for either. */
+export async function cacheDisk(progress: Progress): Promise<string> {
   const cache = cacheDirectory();
-  const names = readdirSync(cache, { withFileTypes: true }).filter(
-    (entry) => entry.isDirectory() && !NOT_PACKED.has(entry.name),
-  );
-  const guest = builtDefaultGuest();
-  const places = [...names.map(({ name }) => name), ...(guest ? [relative(cache, guest)] : [])];
-  const files = places.flatMap((name) => filesBelow(cache, name));
-  return await cachedImage('cache', treeKey(cache, files), async (image, directory) => {
+  const guest = await defaultGuest(progress);
+  const files = [
+    guest.kernel,
+    guest.initrd,
+    join(dirname(guest.kernel), 'version'),
+    unpackedKernel(guest.kernel),
+  ];
+  const paths = [...new Set(files)].map((file) => relative(cache, file));
+  return await cachedImage('cache', treeKey(cache, paths), async (image, directory) => {
     const tree = join(directory, 'tree');
     mkdirSync(tree);
-    for (const file of files) placeFile(join(cache, file), join(tree, file));
+    for (const path of paths) placeFile(join(cache, path), join(tree, path));
     await writeExt4Image(tree, image, 'cache');
     rmSync(tree, { recursive: true });
   });
-}
-
-function filesBelow(root: string, path: string): string[] {
-  if (!existsSync(join(root, path))) return [];
-  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter((file) => !/(^|\/)\.tmp-|\.lock(\.|$)/.test(file))
-    .sort();
 }
 
 /** A key that changes when any of the files does, without reading them. */

@@ -88,6 +88,8 @@ function machineArguments(options: LabOptions, disks: Disks): string[] {
     ...['-name', 'vireo-lab', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max'],
     ...['-m', `${options.memoryMib}M`, ...processorArguments(options)],
+    // Its only task is to start the kernel by PVH, which it does faster than SeaBIOS.
+    ...['-bios', join(disks.root.tree, 'usr/share/qemu/qboot.rom')],
     ...['-kernel', disks.root.kernel, '-append', kernelArguments(options)],
     ...['-device', 'nvme,id=nvme,serial=lab'],
     ...[disks.root.image, ...disks.others].flatMap(diskArguments),

@@ -44,7 +44,10 @@ async function findDisks(options: LabOptions, repository: string, display: Displ
   try {
     const root = await rootDisk(options.packages, display.progress);
     const nodeModules = await nodeModulesDisk(repository, display.progress);
-    return { root, others: [nodeModules, await repositoryDisk(repository), await cacheDisk()] };
+    return {
+      root,
+      others: [nodeModules, await repositoryDisk(repository), await cacheDisk(display.progress)],
+    };
   } finally {
     display.clearProgress();
   }

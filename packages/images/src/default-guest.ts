@@ -3,7 +3,7 @@
  * virtio modules and an init of ours (guest-init.sh). Built once and kept in the cache; the same
  * packages always make the same bytes.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildOnce } from './build-once.ts';
 import { contentKey } from './content-key.ts';
@@ -48,12 +48,6 @@ export async function defaultGuest(progress: Progress = noProgress): Promise<Def
     await buildGuest(building, packages, scripts);
   });
   return guestIn(directory);
-}
-
-/** The default guest's directory in the cache, where it has been built already. */
-export function builtDefaultGuest(): string | undefined {
-  const directory = guestDirectory(readScripts());
-  return existsSync(directory) ? directory : undefined;
 }
 
 function readScripts(): GuestScripts {

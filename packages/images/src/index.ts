@@ -7,7 +7,7 @@ export {
   packageNamed,
   type UnpackedPackage,
 } from './debian-packages.ts';
-export { builtDefaultGuest, type DefaultGuest, defaultGuest } from './default-guest.ts';
+export { type DefaultGuest, defaultGuest } from './default-guest.ts';
 export { UserError } from './errors.ts';
 export { writeExt4Image } from './ext4-image.ts';
 export { makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
