@@ -64,7 +64,10 @@ export function startMachine(options: LabOptions, disks: Disks): Machine {
 export function qemuCommand(tree: string): string[] {
   return [
     ...loaderCommand(tree, 'usr/bin/qemu-system-x86_64'),
-    ...['-L', join(tree, 'usr/share/qemu'), '-L', join(tree, 'usr/share/seabios')],
+    ...['usr/share/qemu', 'usr/share/seabios', 'usr/lib/ipxe/qemu'].flatMap((path) => [
+      '-L',
+      join(tree, path),
+    ]),
   ];
 }
 
