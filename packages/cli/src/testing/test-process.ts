@@ -5,29 +5,29 @@ import { ReadStream } from 'node:tty';
 import { type TerminalAttributes, tcgetattr } from '@vireo/linux';
 import { Pty } from '@vireo/linux/test-support';
 
-const WAIT_LIMIT_MS = 20_000;
-
 export interface Exit {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
 /** Something a test waits for, and what is said when it does not come. */
-async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  const limit = performance.now() + WAIT_LIMIT_MS;
+async function until<T>(what: () => string, limitMs: number, look: () => T | undefined | false): Promise<T> {
+  const limit = performance.now() + limitMs;
   for (;;) {
     const found = look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > limit) throw new Error(`waited in vain for ${what}`);
+    if (performance.now() > limit) throw new Error(`waited in vain for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-export class TestProcess {
+export class TestProcess implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly exit: Promise<Exit>;
+  #ended = false;
   output = '';
   errors = '';
+  waitLimitMs = 20_000;
 
   constructor(command: readonly [string, ...string[]], stdio: StdioOptions, detached = false) {
     const [program, ...args] = command;
@@ -36,6 +36,10 @@ export class TestProcess {
     this.child = spawn(program, args, { stdio, detached, env });
     const { promise, resolve, reject } = Promise.withResolvers<Exit>();
     this.child.on('error', reject).on('exit', (status, signal) => resolve({ status, signal }));
+    // Later than 'exit': all that it printed has been read.
+    this.child.on('close', () => {
+      this.#ended = true;
+    });
     this.exit = promise;
     this.child.stdout?.setEncoding('latin1').on('data', (text: string) => {
       this.output += text;
@@ -49,16 +53,22 @@ export class TestProcess {
     return this.child.pid!;
   }
 
-  /** Waits for text that is printed from now on or has been already. */
-  waitFor(pattern: RegExp): Promise<RegExpExecArray> {
-    return until(`${pattern} in ${JSON.stringify(this.output + this.errors)}`, () => {
-      return pattern.exec(this.output) ?? pattern.exec(this.errors) ?? undefined;
+  /** Waits for text in the output from an offset on, or in the errors; `index` counts from the output's start. */
+  waitFor(pattern: RegExp, after = 0): Promise<RegExpExecArray> {
+    const what = () =>
+      `${pattern} in ${JSON.stringify((this.output.slice(after) + this.errors).slice(-2000))}`;
+    return until(what, this.waitLimitMs, () => {
+      const match = pattern.exec(this.output.slice(after)) ?? pattern.exec(this.errors);
+      if (match) match.index += after;
+      if (!match && this.#ended) throw new Error(`ended before ${what()}`);
+      return match ?? undefined;
     });
   }
 
   /** proc_pid_stat(5) state: R, S, T, Z and so on. */
   waitForState(letters: string): Promise<unknown> {
-    return until(`state ${letters}`, () => letters.includes(processState(this.pid)));
+    const isReached = () => letters.includes(processState(this.pid));
+    return until(() => `state ${letters}`, this.waitLimitMs, isReached);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -69,6 +79,10 @@ export class TestProcess {
     this.child.kill('SIGKILL');
     await this.exit;
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
 }
 
 export function processState(pid: number): string {
@@ -77,7 +91,7 @@ export function processState(pid: number): string {
 }
 
 /** The child leads a session whose terminal the test holds the other end of. */
-export class TerminalProcess extends TestProcess implements AsyncDisposable {
+export class TerminalProcess extends TestProcess {
   readonly #pty: Pty;
   readonly #controller: ReadStream;
   readonly before: TerminalAttributes;
@@ -112,7 +126,8 @@ export class TerminalProcess extends TestProcess implements AsyncDisposable {
   }
 
   waitUntilRaw(raw: boolean): Promise<unknown> {
-    return until(raw ? 'a raw terminal' : 'the terminal as it was', () => this.isRaw() === raw);
+    const what = () => (raw ? 'a raw terminal' : 'the terminal as it was');
+    return until(what, this.waitLimitMs, () => this.isRaw() === raw);
   }
 
   /** As when the window is closed. */
@@ -122,7 +137,7 @@ export class TerminalProcess extends TestProcess implements AsyncDisposable {
     this.#controller.destroy();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
     if (this.#open) this.hangUp();
   }

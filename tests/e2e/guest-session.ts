@@ -1,0 +1,65 @@
+/** A VM of `vireo run` and the shell in it, as a test types into it and reads it. */
+import { join } from 'node:path';
+import { TerminalProcess, TestProcess } from '../../packages/cli/src/testing/test-process.ts';
+
+export const VIREO = join(import.meta.dirname, '../../packages/cli/bin/vireo');
+
+/** The default guest's shell; busybox then asks the terminal where its cursor is, with four more characters. */
+export const PROMPT = /vireo:\S+# (\S{4})?$/;
+
+/** A guest in a guest under software emulation is slow, on a busy machine very. */
+export const BOOT_LIMIT_MS = 180_000;
+
+export class GuestSession {
+  readonly process: TestProcess;
+  readonly #send: (text: string) => void;
+  #commands = 0;
+
+  private constructor(process: TestProcess, send: (text: string) => void) {
+    this.process = process;
+    this.#send = send;
+    process.waitLimitMs = BOOT_LIMIT_MS;
+  }
+
+  static onPipes(...args: string[]): GuestSession {
+    const process = new TestProcess([VIREO, 'run', ...args], ['pipe', 'pipe', 'pipe']);
+    return new GuestSession(process, (text) => process.child.stdin!.write(text));
+  }
+
+  static onTerminal(...args: string[]): GuestSession {
+    const process = new TerminalProcess([VIREO, 'run', ...args]);
+    return new GuestSession(process, (text) => process.type(text));
+  }
+
+  get output(): string {
+    return this.process.output;
+  }
+
+  /** Waits for the shell; for one that comes after what was printed so far, when the guest was started again. */
+  async booted(after = 0): Promise<void> {
+    await this.process.waitFor(PROMPT, after);
+  }
+
+  send(text: string): void {
+    this.#send(text);
+  }
+
+  /** Runs a command in the guest's shell; returns what it printed. */
+  async run(command: string): Promise<string> {
+    const after = this.output.length;
+    // The shell echoes what is typed: the mark in it must not look like the mark that is printed.
+    const mark = ++this.#commands;
+    const typed = `echo mark-$((${mark}))-$?`;
+    this.send(`${command}; ${typed}\r`);
+    const { index } = await this.process.waitFor(new RegExp(`mark-${mark}-\\d+\\r\\n`), after);
+    const printed = this.output.slice(after, index);
+    return printed
+      .slice(printed.indexOf('\n') + 1)
+      .replaceAll('\r', '')
+      .trim();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+  }
+}
