@@ -1,6 +1,9 @@
 /** Every case of the suite, by subject. */
+import { deliveryWithoutControllersCases } from './cases/delivery-without-controllers.ts';
 import { exceptionCases } from './cases/exceptions.ts';
 import { flagCases } from './cases/flags.ts';
+import { interruptLineCases } from './cases/interrupt-lines.ts';
+import { lapicCases, messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
 import { pagingCases } from './cases/paging.ts';
@@ -15,4 +18,8 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   exceptions: exceptionCases,
   paging: pagingCases,
   'modes and segments': modeCases,
+  'interrupts without controllers': deliveryWithoutControllersCases,
+  'interrupt lines': interruptLineCases,
+  'messages and routing': messageCases,
+  'local APIC': lapicCases,
 };
