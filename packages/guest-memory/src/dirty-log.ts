@@ -31,13 +31,17 @@ export class DirtyLog {
     for (let page = first; page <= last; page++) this.#bits[page >> 3]! |= 1 << (page & 7);
   }
 
-  /** Adds an accelerator's log of `[gpa, …)`, whose start must be eight pages aligned to this log's. */
+  /**
+   * Adds an accelerator's log of `[gpa, …)`, whose start must be eight pages aligned to this log's; what lies behind
+   * this log's end is ignored.
+   */
   merge(gpa: number, bitmap: Uint8Array): void {
     const page = (gpa - this.gpa) / PAGE_SIZE_BYTES;
     if (page < 0 || page % 8 !== 0) throw new RangeError('merged dirty logs must be aligned to eight pages');
     const base = page / 8;
     const length = Math.min(bitmap.length, this.#bits.length - base);
     for (let i = 0; i < length; i++) this.#bits[base + i]! |= bitmap[i]!;
+    this.#clearBehindEnd();
   }
 
   /** Guest physical addresses of the pages marked since the last call, in order; clears the log. */
@@ -45,6 +49,13 @@ export class DirtyLog {
     const pages = dirtyPages(this.#bits).map((page) => this.gpa + page * PAGE_SIZE_BYTES);
     this.#bits.fill(0);
     return pages;
+  }
+
+  /** The bitmap is rounded up to 64 pages, and so is an accelerator's. */
+  #clearBehindEnd(): void {
+    const pages = this.sizeBytes / PAGE_SIZE_BYTES;
+    if (pages % 8 !== 0) this.#bits[pages >> 3]! &= (1 << (pages & 7)) - 1;
+    this.#bits.fill(0, Math.ceil(pages / 8));
   }
 }
 
