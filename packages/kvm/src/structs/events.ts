@@ -99,6 +99,7 @@ export function encodeGuestDebug(debug: GuestDebug): Uint8Array {
   const bytes = new Uint8Array(abi.SIZEOF_KVM_GUEST_DEBUG);
   const view = new DataView(bytes.buffer);
   const breakpoints = debug.hardwareBreakpoints ?? [];
+  if (breakpoints.length > 4) throw new RangeError(`${breakpoints.length} hardware breakpoints, of 4`);
   let control = 0;
   if (debug.singleStep) control |= abi.KVM_GUESTDBG_SINGLESTEP;
   if (debug.softwareBreakpoints) control |= abi.KVM_GUESTDBG_USE_SW_BP;
