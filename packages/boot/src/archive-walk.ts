@@ -1,6 +1,7 @@
 /**
  * Finds where each part of an initramfs ends, from its own framing and without unpacking it, so that a truncated
- * file is noticed at the price of a few reads. Each walk returns the offset after the part, or what is wrong.
+ * file is noticed at the price of a few reads. Each walk returns the offset after the part, beyond its start, or what
+ * is wrong.
  */
 import type { WindowedReader } from './windowed-reader.ts';
 
@@ -51,7 +52,7 @@ export function walkZstd(reader: WindowedReader, start: number): Walk {
     const magic = u32(reader, at);
     if (magic === undefined) return at === start ? TRUNCATED : { kind: 'ends', offset: at };
     const isSkippable = (magic & 0xfffffff0) >>> 0 === ZSTD_SKIPPABLE_MAGIC;
-    if (!isSkippable && magic !== ZSTD_MAGIC) return { kind: 'ends', offset: at };
+    if (!isSkippable && magic !== ZSTD_MAGIC) return at === start ? DAMAGED : { kind: 'ends', offset: at };
     const frame = isSkippable ? walkSkippableFrame(reader, at) : walkZstdFrame(reader, at);
     if (frame.kind !== 'ends') return frame;
     at = frame.offset;

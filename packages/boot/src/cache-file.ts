@@ -29,7 +29,7 @@ export function writeCacheFile(path: string, pieces: readonly Uint8Array[], keep
     writeAll(temporary, pieces);
     renameSync(temporary, path);
   } catch {
-    rmSync(temporary, { force: true });
+    remove(temporary);
     return false;
   }
   prune(path, keep);
@@ -54,13 +54,13 @@ function prune(written: string, keep: number): void {
     const names = readdirSync(directory).filter((name) => name !== basename(written));
     const abandoned = names.filter((name) => name.endsWith(TEMPORARY_SUFFIX));
     for (const name of abandoned) {
-      if (Date.now() - lastUseMs(join(directory, name)) > ABANDONED_AFTER_MS) remove(directory, name);
+      if (Date.now() - lastUseMs(join(directory, name)) > ABANDONED_AFTER_MS) remove(join(directory, name));
     }
     const kept = names.filter((name) => !name.endsWith(TEMPORARY_SUFFIX));
     if (kept.length < keep) return;
     const byUse = kept.map((name) => ({ name, usedMs: lastUseMs(join(directory, name)) }));
     byUse.sort((a, b) => b.usedMs - a.usedMs);
-    for (const { name } of byUse.slice(keep - 1)) remove(directory, name);
+    for (const { name } of byUse.slice(keep - 1)) remove(join(directory, name));
   } catch {
     // Somebody else may be pruning, too.
   }
@@ -71,6 +71,10 @@ function lastUseMs(path: string): number {
   return stats ? Math.max(stats.atimeMs, stats.mtimeMs) : 0;
 }
 
-function remove(directory: string, name: string): void {
-  rmSync(join(directory, name), { force: true });
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It was never made, or is not ours to remove.
+  }
 }

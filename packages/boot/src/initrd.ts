@@ -3,22 +3,17 @@
  * boot. What Linux accepts: parts one after another, each a cpio archive or a compressed one, zeros between (Linux,
  * init/initramfs.c, unpack_to_rootfs); or an image of a file system, which is taken as it is.
  */
-import { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { type Walk, walkCpio, walkLz4, walkXz, walkZstd } from './archive-walk.ts';
 import { type ByteSource, FileSource, readUpTo } from './byte-source.ts';
 import { isBzImage } from './bzimage.ts';
 import { isElf } from './elf.ts';
 import { FileIndex } from './file-index.ts';
+import { walkGzip } from './gzip-walk.ts';
 import { detectCompression } from './payload.ts';
 import { UserError } from './user-error.ts';
 import { WindowedReader } from './windowed-reader.ts';
 
 const HEAD_BYTES = 2048;
-const GZIP_CHUNK_BYTES = 1 << 20;
-/** Beyond this, a gzip part is not worth inflating only to find its end. */
-const MAX_INFLATED_BYTES = 8 * 2 ** 30;
 
 export interface OpenInitrdOptions {
   /** Where it is noted that the file was found whole, so that it is not read through again. */
@@ -46,16 +41,16 @@ export async function checkInitrd(source: ByteSource): Promise<void> {
   if (head.length === 0) throw broken('empty', source, 'is empty');
   if (isFileSystem(head)) return;
   const reader = new WindowedReader(source);
-  let at = skipZeros(reader, 0);
-  if (at === source.sizeBytes) throw unrecognised(source, head);
-  while (at < source.sizeBytes) {
+  const first = skipZeros(reader, 0);
+  if (isElf(head) || isBzImage(head) || first === source.sizeBytes) throw unrecognised(source, head);
+  for (let at = first; at < source.sizeBytes; ) {
     const part = await walkPart(source, reader, at);
-    if (part === undefined)
-      throw at === 0 ? unrecognised(source, head) : broken('damaged', source, 'is damaged');
     if (part === 'unchecked') return;
-    if (part.kind === 'truncated')
+    if (part === undefined && at === first) throw unrecognised(source, head);
+    if (part === undefined || part.kind === 'damaged') throw broken('damaged', source, 'is damaged');
+    if (part.kind === 'truncated') {
       throw broken('truncated', source, 'is truncated: it ends in the middle of its data');
-    if (part.kind === 'damaged') throw broken('damaged', source, 'is damaged');
+    }
     at = skipZeros(reader, part.offset);
   }
 }
@@ -85,35 +80,6 @@ async function walkPart(
     case undefined:
       return undefined;
   }
-}
-
-/** Deflate has no framing: it is inflated, on a thread of Node's pool, and thrown away. */
-async function walkGzip(source: ByteSource, start: number): Promise<Walk | 'unchecked'> {
-  const gunzip = createGunzip({ chunkSize: GZIP_CHUNK_BYTES });
-  let inflatedBytes = 0;
-  const sink = new Writable({
-    write(chunk: Uint8Array, _encoding, done) {
-      inflatedBytes += chunk.length;
-      done(inflatedBytes > MAX_INFLATED_BYTES ? new Error('enough') : null);
-    },
-  });
-  try {
-    await pipeline(Readable.from(chunks(source, start)), gunzip, sink);
-  } catch (error) {
-    if (inflatedBytes > MAX_INFLATED_BYTES) return 'unchecked';
-    return { kind: isUnexpectedEnd(error) ? 'truncated' : 'damaged' };
-  }
-  return { kind: 'ends', offset: start + gunzip.bytesWritten };
-}
-
-function* chunks(source: ByteSource, start: number): Generator<Uint8Array> {
-  for (let at = start; at < source.sizeBytes; at += GZIP_CHUNK_BYTES) {
-    yield readUpTo(source, at, GZIP_CHUNK_BYTES);
-  }
-}
-
-function isUnexpectedEnd(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'Z_BUF_ERROR';
 }
 
 function skipZeros(reader: WindowedReader, start: number): number {

@@ -11,6 +11,8 @@ import { decodeXz } from './xz.ts';
 
 export type Compression = 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'lzo' | 'lz4' | 'zstd';
 
+type Unpackable = Exclude<Compression, 'bzip2' | 'lzo'>;
+
 /** The first bytes by which the kernel tells them apart (Linux, lib/decompress.c), in Latin-1. */
 const MAGIC: readonly (readonly [string, Compression])[] = [
   ['\x1f\x8b', 'gzip'],
@@ -41,7 +43,9 @@ const ZLIB_SLACK_BYTES = 64;
  */
 export function unpackPayload(payload: Uint8Array, limitBytes: number): Uint8Array {
   const compression = detectCompression(payload);
-  if (compression === undefined) throw new DecodeError('unsupported', 'an unknown compression');
+  if (compression === undefined || compression === 'bzip2' || compression === 'lzo') {
+    throw new DecodeError('unsupported', `${compression ?? 'an unknown'} compression`);
+  }
   if (payload.length < LENGTH_BYTES) throw damaged('the payload is cut short');
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const lengthBytes = view.getUint32(payload.length - LENGTH_BYTES, true);
@@ -54,7 +58,7 @@ export function unpackPayload(payload: Uint8Array, limitBytes: number): Uint8Arr
   return unpacked;
 }
 
-function unpack(compression: Compression, packed: Uint8Array, lengthBytes: number): Uint8Array {
+function unpack(compression: Unpackable, packed: Uint8Array, lengthBytes: number): Uint8Array {
   switch (compression) {
     case 'gzip':
       return withZlib(() => gunzipSync(packed, zlibOptions(lengthBytes)));
@@ -66,9 +70,6 @@ function unpack(compression: Compression, packed: Uint8Array, lengthBytes: numbe
       return into(lengthBytes, (output) => decodeXz(packed, output));
     case 'lzma':
       return into(lengthBytes, (output) => decodeLzmaAlone(packed, output));
-    case 'bzip2':
-    case 'lzo':
-      throw new DecodeError('unsupported', `${compression} compression`);
   }
 }
 

@@ -96,7 +96,7 @@ function tooSmall(
 ): UserError {
   const kernelEnd = Math.max(...kernel.map(({ end }) => end));
   const neededMib = Math.ceil(kernelEnd / MIB) + Math.ceil(request.initrdBytes / MIB);
-  const haveMib = Math.floor(ram.reduce((sum, { start, end }) => sum + end - start, 0) / MIB);
+  const haveMib = Math.ceil(ram.reduce((sum, { start, end }) => sum + end - start, 0) / MIB);
   const parts = request.initrdBytes === 0 ? 'the kernel' : 'the kernel and its initrd';
   return new UserError(
     'memory-too-small',
