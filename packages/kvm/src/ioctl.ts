@@ -14,7 +14,8 @@ export function kvmIoctlPointer(fd: number, request: number, argument: Pointer):
   return result >= 0 ? result : refuse(request, result);
 }
 
-function refuse(request: number, result: number): never {
+/** Throws what a `try` form of ioctl returned: a negative error number. */
+export function refuse(request: number, result: number): never {
   const named = Object.entries(abi).find(([, number]) => number === request);
   throw new HostError('ioctl', -result, { subject: named?.[0] ?? `0x${request.toString(16)}` });
 }

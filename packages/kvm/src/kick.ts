@@ -8,7 +8,7 @@
  * The vCPU's thread uses the same flag for itself, so a word beside it remembers a kick that no `run` has answered.
  */
 import type { VcpuKick, VcpuSeed } from '@vireo/hypervisor';
-import { installWakeHandler, Mapping, SIGNAL_KICK, tgkill } from '@vireo/linux';
+import { HostError, installWakeHandler, Mapping, SIGNAL_KICK, tgkill } from '@vireo/linux';
 import { RunPage } from './exit-decoder.ts';
 import { asKvmSeed, CONTROL_KICKED, CONTROL_THREAD_ID, type KvmVcpuSeed } from './vcpu-seed.ts';
 
@@ -43,11 +43,20 @@ class KvmKick implements VcpuKick {
     Atomics.store(this.#control, CONTROL_KICKED, 1);
     this.#run.immediateExit = true;
     const threadId = Atomics.load(this.#control, CONTROL_THREAD_ID);
-    if (threadId !== 0) tgkill(threadId, SIGNAL_KICK);
+    if (threadId !== 0) signalThread(threadId);
   }
 
   close(): void {
     this.#closed = true;
     this.#mapping.unmap();
+  }
+}
+
+/** The thread may close the vCPU and end between our look at its id and the signal: then there is nobody to kick. */
+function signalThread(threadId: number): void {
+  try {
+    tgkill(threadId, SIGNAL_KICK);
+  } catch (error) {
+    if (!(error instanceof HostError && error.code === 'ESRCH')) throw error;
   }
 }

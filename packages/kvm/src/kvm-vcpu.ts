@@ -21,7 +21,7 @@ import { gettid, Mapping, tryIoctlValue } from '@vireo/linux';
 import * as abi from './abi.ts';
 import { RunPage } from './exit-decoder.ts';
 import { KvmInterruptSink } from './interrupt-sink.ts';
-import { kvmIoctl, kvmIoctlPointer } from './ioctl.ts';
+import { kvmIoctl, kvmIoctlPointer, refuse } from './ioctl.ts';
 import { SAVED_MSRS } from './saved-msrs.ts';
 import { cpuidBuffer, decodeCpuid, encodeCpuid, encodeMsrs, msrValue } from './structs/cpuid.ts';
 import * as events from './structs/events.ts';
@@ -69,7 +69,7 @@ export class KvmVcpu implements Vcpu {
     const result = tryIoctlValue(this.#fd, abi.KVM_RUN, 0);
     if (result >= 0) return this.#run.decode();
     // EAGAIN: a vCPU that waited for SIPI was made runnable; it has not run yet.
-    if (result !== -EINTR && result !== -EAGAIN) kvmIoctl(this.#fd, abi.KVM_RUN, 0);
+    if (result !== -EINTR && result !== -EAGAIN) refuse(abi.KVM_RUN, result);
     Atomics.store(this.#control, CONTROL_KICKED, 0);
     this.#run.immediateExit = this.#immediateExit;
     return INTERRUPTED;
@@ -83,8 +83,8 @@ export class KvmVcpu implements Vcpu {
   completeExit(): VcpuExit {
     this.#run.immediateExit = true;
     const result = tryIoctlValue(this.#fd, abi.KVM_RUN, 0);
-    if (result < 0 && result !== -EINTR) kvmIoctl(this.#fd, abi.KVM_RUN, 0);
     this.#resetImmediateExit();
+    if (result < 0 && result !== -EINTR) refuse(abi.KVM_RUN, result);
     return result >= 0 ? this.#run.decode() : INTERRUPTED;
   }
 

@@ -17,15 +17,13 @@ const CREATE_VM_ATTEMPTS = 8;
  * @throws HostError when the device is missing or not ours to use, or speaks another version of the interface.
  */
 export function openKvm(device = '/dev/kvm'): Hypervisor {
-  const fd = openDevice(device);
-  const version = kvmIoctl(fd, abi.KVM_GET_API_VERSION, 0);
-  if (version !== abi.KVM_API_VERSION) {
-    closeSync(fd);
+  return closedOnError(openDevice(device), (fd) => {
+    const version = kvmIoctl(fd, abi.KVM_GET_API_VERSION, 0);
+    if (version === abi.KVM_API_VERSION) return new Kvm(fd);
     throw new RangeError(
       `${device} speaks version ${version} of the KVM interface, not ${abi.KVM_API_VERSION}`,
     );
-  }
-  return new Kvm(fd);
+  });
 }
 
 class Kvm implements Hypervisor, KvmSystem {
@@ -60,7 +58,7 @@ class Kvm implements Hypervisor, KvmSystem {
   }
 
   createVm(options: VmOptions = {}): Vm {
-    return new KvmVm(this.#createVmFile(), this, options);
+    return closedOnError(this.#createVmFile(), (fd) => new KvmVm(fd, this, options));
   }
 
   close(): void {
@@ -86,5 +84,14 @@ function openDevice(device: string): number {
     return openSync(device, 'r+');
   } catch (error) {
     throw HostError.from(error, { subject: device, advice: 'Run `vireo doctor` to see what is missing.' });
+  }
+}
+
+function closedOnError<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
