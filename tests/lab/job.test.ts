@@ -37,8 +37,8 @@ test('a job is a shell script of whole sectors that a shell can read', () => {
 test('a working directory outside the repository is not in the lab', () => {
   const options = parseLabOptions(['true']);
   assert.ok(options);
-  assert.ok(jobScript(options, '/work', '/tmp', false).includes("DIRECTORY='/work'"));
-  assert.ok(jobScript(options, '/work', '/workshop', false).includes("DIRECTORY='/work'"));
+  assert.ok(jobScript(options, '/srv/repo', '/tmp', false).includes("DIRECTORY='/srv/repo'"));
+  assert.ok(jobScript(options, '/srv/repo', '/srv/reposit', false).includes("DIRECTORY='/srv/repo'"));
 });
 
 test("the lab's last word is its status and what was written", () => {

@@ -72,7 +72,7 @@ export function qemuCommand(tree: string): string[] {
 }
 
 /** Runs a program with the C library it was built for, whatever the host has. */
-function loaderCommand(tree: string, path: string): string[] {
+export function loaderCommand(tree: string, path: string): string[] {
   const libraries = join(tree, LIBRARIES);
   const loader = join(libraries, 'ld-linux-x86-64.so.2');
   return [loader, '--library-path', libraries, '--argv0', basename(path), join(tree, path)];

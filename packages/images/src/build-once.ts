@@ -51,6 +51,10 @@ function removeLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     const tag = /^\.tmp-(\d+-\d+-\d+)-/.exec(name)?.[1];
     if (tag === undefined || taggedProcess(tag) !== 'gone') continue;
-    rmSync(join(parent, name), { recursive: true, force: true });
+    try {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    } catch {
+      // In /tmp it may be another user's.
+    }
   }
 }
