@@ -22,16 +22,19 @@ import { buildBzImage, buildElf, buildMemory, codeLikeBytes, pcMemoryMap } from 
 import { UserError } from './user-error.ts';
 
 const MIB = 1 << 20;
+const MEMORY_BYTES = 12 * MIB;
+const KERNEL_GPA = 2 * MIB;
 const root = mkdtempSync(join(tmpdir(), 'vireo-open-kernel-'));
 after(() => rmSync(root, { recursive: true }));
 
 const code = codeLikeBytes(300_000);
 code.fill(0, 100_000, 200_000);
 const vmlinux = buildElf({
-  segments: [{ gpa: 0x1000000, gva: 0xffff_ffff_8100_0000n, bytes: code, memoryBytes: 500_000 }],
-  pvhEntryGpa: 0x1000000,
+  segments: [{ gpa: KERNEL_GPA, gva: 0xffff_ffff_8100_0000n, bytes: code, memoryBytes: 500_000 }],
+  pvhEntryGpa: KERNEL_GPA,
 });
-const bzImage = buildBzImage({ payload: gzipSync(vmlinux) });
+const bzImageOf = (payload: Uint8Array) => buildBzImage({ payload, prefAddress: KERNEL_GPA });
+const bzImage = bzImageOf(gzipSync(vmlinux));
 
 let cacheDirectory = '';
 let kernel = '';
@@ -49,12 +52,12 @@ async function write(bytes: Uint8Array): Promise<void> {
 
 function open(options: Partial<OpenKernelOptions> = {}) {
   const opened = openKernel(kernel, { cacheDirectory, ...options });
-  const { memory, bytes } = buildMemory(32 * MIB);
+  const { memory, bytes } = buildMemory(MEMORY_BYTES);
   const loaded = loadLinux({
     memory,
     kernel: opened,
     commandLine: '',
-    memoryMap: pcMemoryMap(32 * MIB),
+    memoryMap: pcMemoryMap(MEMORY_BYTES),
     rsdpGpa: 0,
     memoryIsZero: true,
   });
@@ -74,8 +77,8 @@ function refusal(options: Partial<OpenKernelOptions> = {}): UserError {
 
 function assertLoaded({ bytes, protocol }: { bytes: Uint8Array; protocol: string }): void {
   assert.equal(protocol, 'pvh');
-  assert.equal(Buffer.compare(bytes.subarray(0x1000000, 0x1000000 + code.length), code), 0);
-  assert.ok(bytes.subarray(0x1000000 + code.length, 0x1000000 + 500_000).every((byte) => byte === 0));
+  assert.equal(Buffer.compare(bytes.subarray(KERNEL_GPA, KERNEL_GPA + code.length), code), 0);
+  assert.ok(bytes.subarray(KERNEL_GPA + code.length, KERNEL_GPA + 500_000).every((byte) => byte === 0));
 }
 
 const entry = () => {
@@ -115,11 +118,11 @@ test('a kernel replaced under its name, same size, same mtime, is noticed', asyn
   open();
   const other = Uint8Array.from(code);
   other[0]! ^= 1;
-  const elf = buildElf({ segments: [{ gpa: 0x1000000, bytes: other }], pvhEntryGpa: 0x1000000 });
-  await write(buildBzImage({ payload: gzipSync(elf) }));
+  const elf = buildElf({ segments: [{ gpa: KERNEL_GPA, bytes: other }], pvhEntryGpa: KERNEL_GPA });
+  await write(bzImageOf(gzipSync(elf)));
   truncateSync(kernel, bzImage.length);
   utimesSync(kernel, 1, 1);
-  assert.equal(open().bytes[0x1000000], other[0]);
+  assert.equal(open().bytes[KERNEL_GPA], other[0]);
 });
 
 test('an entry that was cut short, changed or emptied is built again', async () => {
@@ -173,10 +176,10 @@ test('no temporary file stays behind', async () => {
 test('the cache keeps eight kernels', async () => {
   for (let i = 0; i < 10; i++) {
     const elf = buildElf({
-      segments: [{ gpa: 0x1000000, bytes: Uint8Array.of(0x90, i) }],
-      pvhEntryGpa: 0x1000000,
+      segments: [{ gpa: KERNEL_GPA, bytes: Uint8Array.of(0x90, i) }],
+      pvhEntryGpa: KERNEL_GPA,
     });
-    writeFileSync(kernel, buildBzImage({ payload: gzipSync(elf) }));
+    writeFileSync(kernel, bzImageOf(gzipSync(elf)));
     open();
   }
   assert.equal(readdirSync(join(cacheDirectory, 'vmlinux')).length, 8);
@@ -209,7 +212,7 @@ test('protocols: linux64 leaves the bzImage packed, and enters a vmlinux by its 
   assert.equal(open({ protocol: 'pvh' }).protocol, 'pvh');
 });
 
-const withoutPvh = buildElf({ segments: [{ gpa: 0x1000000, gva: 0xffff_ffff_8100_0000n, bytes: code }] });
+const withoutPvh = buildElf({ segments: [{ gpa: KERNEL_GPA, gva: 0xffff_ffff_8100_0000n, bytes: code }] });
 const bzImagesWithoutPvh: [string, Uint8Array][] = [
   ['no PVH entry', gzipSync(withoutPvh)],
   ['a compression the host does not know', Buffer.from('\x89LZO and more'.padEnd(600), 'latin1')],
@@ -217,7 +220,7 @@ const bzImagesWithoutPvh: [string, Uint8Array][] = [
 ];
 for (const [what, payload] of bzImagesWithoutPvh) {
   test(`a bzImage with ${what} is entered by its own 64-bit entry, unless PVH is asked for`, async () => {
-    await write(buildBzImage({ payload }));
+    await write(bzImageOf(payload));
     for (let i = 0; i < 2; i++) assert.equal(open().protocol, 'linux64');
     assert.equal(refusal({ protocol: 'pvh' }).code, 'kernel-no-pvh');
   });
@@ -226,7 +229,7 @@ for (const [what, payload] of bzImagesWithoutPvh) {
 test('a bzImage with damaged contents is refused by name', async () => {
   const payload = gzipSync(vmlinux);
   payload.fill(0x55, 1000, 1100);
-  await write(buildBzImage({ payload }));
+  await write(bzImageOf(payload));
   const error = refusal();
   assert.equal(error.code, 'kernel-damaged');
   assert.ok(error.message.includes(kernel));
