@@ -1,0 +1,58 @@
+/** Benchmarks against what a user would pick instead, in the same run on the same machine: `npm run bench -- --help`. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UserError } from '@vireo/images';
+import { runBoot } from './boot/boot.ts';
+import { runExits } from './exits/exits.ts';
+import { runInLab } from './in-lab.ts';
+import { type BenchOptions, parseBenchOptions, USAGE } from './options.ts';
+import { hostKvm, plan } from './place.ts';
+import { prepare } from './preparation.ts';
+import { type Report, toJson } from './report.ts';
+import { reportAsMarkdown, reportAsText } from './report-table.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const STATUS_USAGE = 2;
+
+async function main(): Promise<number> {
+  try {
+    const options = parseBenchOptions(process.argv.slice(2));
+    if (options === undefined) process.stdout.write(USAGE);
+    else write(await runBenchmark(options), options);
+    return 0;
+  } catch (error) {
+    // The same class in two packages: neither imports the other.
+    if (!(error instanceof Error && error.name === 'UserError')) throw error;
+    const { message, fix, code } = error as UserError;
+    process.stderr.write(`bench: ${message}\n${fix}\n`);
+    return code === 'bench-usage' ? STATUS_USAGE : 1;
+  }
+}
+
+/** One report for each machine it ran on. */
+async function runBenchmark(options: BenchOptions): Promise<Report[]> {
+  const { here, lab, remark } = plan(options, hostKvm());
+  if (remark !== undefined) say(remark);
+  if (!options.prepared) await prepare(options, ROOT, say);
+  const reports: Report[] = [];
+  if (here !== 'nothing') {
+    const run = options.benchmark === 'boot' ? runBoot : runExits;
+    reports.push(await run({ ...options, root: ROOT, tinyGuestsOnly: here === 'tiny guests', say }));
+  }
+  if (lab) reports.push(...(await runInLab(options, ROOT)));
+  return reports;
+}
+
+function write(reports: readonly Report[], { format, jsonFile }: BenchOptions): void {
+  const json = `${JSON.stringify(reports.map(toJson), undefined, 2)}\n`;
+  if (jsonFile !== undefined) writeFileSync(jsonFile, json);
+  if (format === 'json') process.stdout.write(json);
+  else process.stdout.write(reports.map(format === 'table' ? reportAsText : reportAsMarkdown).join('\n'));
+}
+
+/** Progress; the report alone goes to standard output. */
+function say(text: string): void {
+  process.stderr.write(`bench: ${text}\n`);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,69 @@
+/** `bench boot`: `vireo run` beside QEMU, from the start of the process to the guest's end. */
+import { mkdtempDisposableSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { measure, type Scenario } from '../alternate.ts';
+import { thisEnvironment } from '../environment.ts';
+import type { HereOptions } from '../options.ts';
+import { type LinuxFiles, linuxFiles } from '../preparation.ts';
+import type { Report } from '../report.ts';
+import { firstInstructionScenario } from './first-instruction-scenario.ts';
+import { consoleScenario, kernelScenario } from './linux-scenarios.ts';
+import { memoryScenario } from './memory-scenario.ts';
+import { type Guest, type Monitor, type Qemu, qemuMicrovm, qemuQ35, vireo } from './monitors.ts';
+import { findQemu } from './qemu.ts';
+import { linuxSerialScenario, tinySerialScenario } from './serial-scenarios.ts';
+import { firstInstructionGuest, polledSerialGuest, stringSerialGuest, writeGuest } from './tiny-guests.ts';
+
+export async function runBoot(options: HereOptions): Promise<Report> {
+  const { root, tinyGuestsOnly } = options;
+  using directory = mkdtempDisposableSync(join(tmpdir(), 'vireo-bench-'));
+  const qemu = await findQemu(tinyGuestsOnly);
+  const environment = thisEnvironment(root, { QEMU: qemu.version });
+  const monitors = [vireo(join(root, 'packages/cli/bin/vireo')), qemuQ35(qemu), qemuMicrovm(qemu)];
+  const linux = tinyGuestsOnly ? [] : linuxScenarios(monitors, options, await linuxFiles());
+  const scenarios = [...linux, ...tinyScenarios(monitors, options, directory.path)];
+  const measurements = await measure(scenarios, options);
+  return { benchmark: 'boot', environment, notes: notes(options, qemu), measurements };
+}
+
+function notes({ guestMemoryMib, guestCpus }: HereOptions, qemu: Qemu): string[] {
+  return [
+    `Guests: ${guestMemoryMib} MiB, vCPUs: ${guestCpus}, entered by PVH. The Linux ones are Debian's cloud kernel, ` +
+      "unpacked, and the default guest's initramfs. The monitors take turns, all with KVM.",
+    `QEMU: -nodefaults -cpu ${qemu.cpu}; microvm with qboot and no legacy devices but the serial port.`,
+  ];
+}
+
+/** Those that need nothing of KVM but integer instructions. */
+function tinyScenarios(
+  monitors: readonly Monitor[],
+  { guestMemoryMib, guestCpus, serialKib: kib }: HereOptions,
+  directory: string,
+): Scenario<Monitor>[] {
+  const guest = (name: string, bytes: Uint8Array): Guest => ({
+    kernel: writeGuest(join(directory, name), bytes),
+    ...{ append: '', memoryMib: guestMemoryMib, cpus: guestCpus },
+  });
+  const polled = { kib, guest: guest('serial-polled', polledSerialGuest(kib * 1024)) };
+  const string = { kib, guest: guest('serial-string', stringSerialGuest(kib * 1024)) };
+  return [
+    firstInstructionScenario(monitors, guest('first-instruction', firstInstructionGuest())),
+    tinySerialScenario('serial-string', 'REP OUTSB of 16 bytes', monitors, string),
+    tinySerialScenario('serial-polled', 'polling before each byte', monitors, polled),
+  ];
+}
+
+function linuxScenarios(
+  monitors: readonly Monitor[],
+  { guestMemoryMib, guestCpus, serialKib }: HereOptions,
+  files: LinuxFiles,
+): Scenario<Monitor>[] {
+  const guest = { ...files, memoryMib: guestMemoryMib, cpus: guestCpus };
+  return [
+    kernelScenario(monitors, guest),
+    consoleScenario(monitors, guest),
+    memoryScenario(monitors, guest),
+    linuxSerialScenario(monitors, guest, serialKib),
+  ];
+}

@@ -1,0 +1,85 @@
+/** The virtual machine monitors that are compared, each as a user would start it. */
+
+import { KERNEL_ARGUMENTS } from '../../packages/cli/src/run/run.ts';
+import type { Subject } from '../alternate.ts';
+import type { VmCommand } from './vm-process.ts';
+
+/** The same for all of them. */
+export interface Guest {
+  /** A kernel with a PVH entry. */
+  readonly kernel: string;
+  readonly initrd?: string;
+  /** Kernel arguments beyond the serial console's. */
+  readonly append: string;
+  readonly memoryMib: number;
+  readonly cpus: number;
+}
+
+export interface Monitor extends Subject {
+  command(guest: Guest): VmCommand;
+}
+
+export interface Qemu {
+  /** The program, with what it always needs. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** The processor that guests see: the host's own, where its KVM can show that. */
+  readonly cpu: string;
+}
+
+export const VIREO = 'Vireo';
+export const Q35 = 'QEMU q35';
+export const MICROVM = 'QEMU microvm';
+
+export function vireo(launcher: string): Monitor {
+  return {
+    name: VIREO,
+    command: ({ kernel, initrd, append, memoryMib, cpus }) => ({
+      words: [
+        ...[
+          launcher,
+          'run',
+          '--accel',
+          'kvm',
+          '--memory',
+          `${memoryMib}M`,
+          '--cpus',
+          `${cpus}`,
+          '--no-reboot',
+        ],
+        ...['--kernel', kernel, ...(initrd === undefined ? [] : ['--initrd', initrd]), '--append', append],
+      ],
+    }),
+  };
+}
+
+/** The ordinary PC, with nothing on its buses that was not asked for. */
+export function qemuQ35(qemu: Qemu): Monitor {
+  return qemuMonitor(Q35, qemu, ['-machine', 'q35,accel=kvm']);
+}
+
+/**
+ * QEMU's fastest machine for a stock kernel: the small firmware, and no legacy devices but the serial port. ACPI stays
+ * on, for Debian's kernels know processors and interrupt controllers by it only.
+ */
+export function qemuMicrovm(qemu: Qemu): Monitor {
+  const machine = 'microvm,accel=kvm,acpi=on,pit=off,pic=off,rtc=off,isa-serial=on,x-option-roms=off';
+  return qemuMonitor(MICROVM, qemu, ['-machine', machine, '-bios', 'qboot.rom']);
+}
+
+function qemuMonitor(name: string, qemu: Qemu, machine: readonly string[]): Monitor {
+  return {
+    name,
+    command: ({ kernel, initrd, append, memoryMib, cpus }) => ({
+      words: [
+        ...[...qemu.words, ...machine, '-cpu', qemu.cpu, '-m', `${memoryMib}M`, '-smp', `${cpus}`],
+        ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+        ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+        ...['-kernel', kernel, ...(initrd === undefined ? [] : ['-initrd', initrd])],
+        ...['-append', `${KERNEL_ARGUMENTS} ${append}`],
+      ],
+      environment: qemu.environment,
+    }),
+  };
+}

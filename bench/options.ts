@@ -1,0 +1,138 @@
+/** The command line of the benchmarks: `bench BENCHMARK [OPTIONS]`. */
+import { UserError } from '@vireo/images';
+
+/** What can be chosen with --only, in the order in which it runs. */
+export const SCENARIOS = {
+  boot: [
+    ...(['first-instruction', 'kernel', 'console', 'memory'] as const),
+    ...(['serial-string', 'serial-linux', 'serial-polled'] as const),
+  ],
+  exits: ['pio-out', 'pio-in', 'mmio-write', 'mmio-read'],
+} as const;
+export const BENCHMARKS = ['boot', 'exits'] as const;
+export const FORMATS = ['table', 'markdown', 'json'] as const;
+export const PLACES = ['auto', 'host', 'lab'] as const;
+
+export interface BenchOptions {
+  readonly benchmark: (typeof BENCHMARKS)[number];
+  readonly pairs: number;
+  /** Names of scenarios; all of them when empty. */
+  readonly only: readonly string[];
+  readonly on: (typeof PLACES)[number];
+  readonly format: (typeof FORMATS)[number];
+  /** Where the JSON goes as well. */
+  readonly jsonFile?: string;
+  readonly guestMemoryMib: number;
+  readonly guestCpus: number;
+  /** How much a guest writes to its serial port. */
+  readonly serialKib: number;
+  /** Exits in each round. */
+  readonly exits: number;
+  readonly labMemoryMib: number;
+  readonly timeoutSeconds: number;
+  /** What has to be built is there already: set for the run inside the lab, whose repository is read-only. */
+  readonly prepared: boolean;
+}
+
+/** For the machine the benchmark is on, which may be the lab. */
+export interface HereOptions extends BenchOptions {
+  readonly root: string;
+  /** KVM here runs integer code only. */
+  readonly tinyGuestsOnly: boolean;
+  readonly say: (text: string) => void;
+}
+
+export const USAGE = `Usage: npm run bench -- boot|exits [OPTIONS]
+
+  boot   vireo run and QEMU (q35 and microvm, both with -accel kvm), by turns, with the same guests
+  exits  what a PIO or MMIO exit costs in Vireo and in a C program
+
+  --pairs N         rounds, each with one run of every subject (5)
+  --only NAMES      some scenarios, separated by commas
+                    boot: ${SCENARIOS.boot.join(', ')}
+                    exits: ${SCENARIOS.exits.join(', ')}
+  --on PLACE        auto, host or lab (auto: here if /dev/kvm can run the guests, else in the KVM lab)
+  --format FORMAT   table, markdown or json (table)
+  --json FILE       writes the JSON to a file as well
+  --memory MIB      the guests' memory (512)
+  --cpus N          the guests' processors (1)
+  --serial KIB      what a guest writes to its serial port (1024)
+  --exits N         exits in each round of exits (20000)
+  --lab-memory MIB  the lab's memory (3072)
+  --timeout SECONDS ends the lab after this time (7200)
+  --help            this
+`;
+
+type Settable = { -readonly [K in keyof BenchOptions]: BenchOptions[K] };
+
+const DEFAULTS: Omit<BenchOptions, 'benchmark'> = {
+  pairs: 5,
+  only: [],
+  on: 'auto',
+  format: 'table',
+  guestMemoryMib: 512,
+  guestCpus: 1,
+  serialKib: 1024,
+  exits: 20_000,
+  labMemoryMib: 3072,
+  timeoutSeconds: 7200,
+  prepared: false,
+};
+
+const NUMBERS = {
+  '--pairs': { key: 'pairs', most: 1000 },
+  '--memory': { key: 'guestMemoryMib', most: 1 << 20 },
+  '--cpus': { key: 'guestCpus', most: 64 },
+  '--serial': { key: 'serialKib', most: 1 << 16 },
+  '--exits': { key: 'exits', most: 100_000_000 },
+  '--lab-memory': { key: 'labMemoryMib', most: 1 << 20 },
+  '--timeout': { key: 'timeoutSeconds', most: 86_400 },
+} as const;
+
+/** Undefined when help was asked for. @throws UserError */
+export function parseBenchOptions(args: readonly string[]): BenchOptions | undefined {
+  const [benchmark, ...rest] = args;
+  if (args.length === 0 || args.includes('--help') || args.includes('-h')) return undefined;
+  const options: Settable = { benchmark: oneOf('The benchmark', BENCHMARKS, benchmark), ...DEFAULTS };
+  for (let i = 0; i < rest.length; i++) {
+    const name = rest[i]!;
+    if (name === '--prepared') options.prepared = true;
+    else setOption(options, name, rest[++i]);
+  }
+  for (const name of options.only) oneOf('--only', SCENARIOS[options.benchmark], name);
+  return options;
+}
+
+/** The words that say the same to the run inside the lab. */
+export function benchArguments(options: BenchOptions): string[] {
+  const numbers = Object.entries(NUMBERS).flatMap(([name, { key }]) => [name, `${options[key]}`]);
+  const only = options.only.length > 0 ? ['--only', options.only.join(',')] : [];
+  return [options.benchmark, ...numbers, ...only, '--on', options.on, '--format', options.format];
+}
+
+function setOption(options: Settable, name: string, value: string | undefined): void {
+  if (value === undefined) throw usage(`${name} needs a value, or is no option.`);
+  const number = NUMBERS[name as keyof typeof NUMBERS];
+  if (number !== undefined) options[number.key] = parseCount(name, value, number.most);
+  else if (name === '--only') options.only = value.split(',');
+  else if (name === '--on') options.on = oneOf(name, PLACES, value);
+  else if (name === '--format') options.format = oneOf(name, FORMATS, value);
+  else if (name === '--json') options.jsonFile = value;
+  else throw usage(`There is no option ${name}.`);
+}
+
+function parseCount(name: string, value: string, most: number): number {
+  const count = Number(value);
+  if (/^\d+$/.test(value) && count >= 1 && count <= most) return count;
+  throw usage(`${name} ${value} is not a number from 1 to ${most}.`);
+}
+
+function oneOf<const T extends string>(name: string, choices: readonly T[], value: string | undefined): T {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw usage(`${name} is ${choices.join(' or ')}, not ${value}.`);
+}
+
+function usage(message: string): UserError {
+  return new UserError('bench-usage', message, 'See npm run bench -- --help.');
+}

@@ -1,0 +1,53 @@
+/** Where a benchmark runs: here, as far as this host's KVM goes, or in the KVM lab. */
+import { UserError } from '@vireo/images';
+import { probeKvm, UserError as VmmUserError } from '@vireo/vmm';
+import type { BenchOptions } from './options.ts';
+
+export type HostKvm =
+  | { readonly kind: 'able' }
+  /** Integer instructions only. */
+  | { readonly kind: 'limited'; readonly why: string }
+  | { readonly kind: 'none'; readonly why: string };
+
+export interface Plan {
+  readonly here: 'everything' | 'tiny guests' | 'nothing';
+  readonly lab: boolean;
+  /** Why it is not simply here, in one line. */
+  readonly remark?: string;
+}
+
+export function hostKvm(): HostKvm {
+  try {
+    const result = probeKvm();
+    if (result.kind === 'able') return result;
+    return {
+      kind: 'limited',
+      why: `this host's KVM runs integer code only (it lacks ${result.missing.join(', ')})`,
+    };
+  } catch (error) {
+    if (error instanceof VmmUserError) return { kind: 'none', why: error.message };
+    throw error;
+  }
+}
+
+/** @throws UserError when it was asked to run where it cannot. */
+export function plan({ benchmark, on }: Pick<BenchOptions, 'benchmark' | 'on'>, kvm: HostKvm): Plan {
+  if (on === 'lab') return { here: 'nothing', lab: true };
+  if (kvm.kind === 'able') return { here: 'everything', lab: false };
+  if (kvm.kind === 'none') {
+    if (on === 'host')
+      throw new UserError(
+        'bench-no-kvm',
+        `${kvm.why}.`,
+        'Leave out --on host: the lab has a KVM of its own.',
+      );
+    return { here: 'nothing', lab: true, remark: `${kvm.why}; running in the KVM lab` };
+  }
+  if (benchmark === 'exits') return { here: 'everything', lab: false, remark: kvm.why };
+  if (on === 'host') return { here: 'tiny guests', lab: false, remark: `${kvm.why}: tiny guests only` };
+  return {
+    here: 'tiny guests',
+    lab: true,
+    remark: `${kvm.why}: tiny guests here, everything in the KVM lab`,
+  };
+}
