@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { defaultGuest, noProgress } from '@vireo/images';
-import { rootDisk } from './disks.ts';
 import { unpackedKernel } from './kernel.ts';
 import { qemuCommand } from './machine.ts';
+import { rootDisk } from './root-disk.ts';
 
 const { tree } = await rootDisk([], noProgress);
 const guest = await defaultGuest();

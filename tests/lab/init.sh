@@ -26,6 +26,7 @@ mount_kernel_file_systems() {
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
   mount -t securityfs securityfs /sys/kernel/security
   mount -t debugfs debugfs /sys/kernel/debug
+  [ -d /sys/fs/selinux ] && mount -t selinuxfs selinuxfs /sys/fs/selinux
   mount -t tracefs tracefs /sys/kernel/tracing
   ln -s /proc/self/fd /dev/fd
   ln -s fd/0 /dev/stdin

@@ -5,8 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { Duplex, type Readable } from 'node:stream';
-import type { RootDisk } from './disks.ts';
 import type { LabOptions } from './options.ts';
+import type { RootDisk } from './root-disk.ts';
 
 export interface Disks {
   readonly root: RootDisk;

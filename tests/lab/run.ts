@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError, withTemporaryDirectory } from '@vireo/images';
 import { type Control, openControl } from './control.ts';
-import { cacheDisk, nodeModulesDisk, repositoryDisk, rootDisk } from './disks.ts';
+import { cacheDisk, nodeModulesDisk, repositoryDisk } from './disks.ts';
 import { Display } from './display.ts';
 import { jobScript } from './job.ts';
 import { type Disks, type Machine, startMachine } from './machine.ts';
 import type { LabOptions } from './options.ts';
+import { rootDisk } from './root-disk.ts';
 import { type ForwardedOutput, forwardInput, forwardOutput, keepTail } from './streams.ts';
 import { borrowTerminal, isTerminal } from './terminal.ts';
 

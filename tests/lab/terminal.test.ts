@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { noProgress } from '@vireo/images';
-import { rootDisk } from './disks.ts';
 import { shellQuote } from './job.ts';
 import { loaderCommand } from './machine.ts';
+import { rootDisk } from './root-disk.ts';
 
 const { tree } = await rootDisk([], noProgress);
 

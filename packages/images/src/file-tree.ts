@@ -1,5 +1,6 @@
 /** Merges unpacked packages into one directory tree, as an installation would, without copying their data. */
 import {
+  constants,
   copyFileSync,
   linkSync,
   lstatSync,
@@ -52,4 +53,11 @@ export function placeFile(from: string, to: string): void {
     if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
     copyFileSync(from, to);
   }
+}
+
+/** Copies a file or a symbolic link. A hard link would change the file's ctime, by which git and others know it. */
+export function copyFile(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+  else copyFileSync(from, to, constants.COPYFILE_FICLONE);
 }

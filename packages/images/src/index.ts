@@ -10,7 +10,7 @@ export {
 export { type DefaultGuest, defaultGuest } from './default-guest.ts';
 export { UserError } from './errors.ts';
 export { writeExt4Image } from './ext4-image.ts';
-export { makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
+export { copyFile, makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
 export { moduleNames, modulesAlias, modulesDep, selectModules } from './module-set.ts';
 export { requireProgramFrom } from './packaged-program.ts';
 export { requireProgram, runProgram } from './program.ts';
