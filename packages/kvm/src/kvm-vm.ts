@@ -62,13 +62,10 @@ export class KvmVm implements Vm {
     const previous = this.#slots.get(slot.id);
     // KVM moves a slot and changes its flags in place, but gives it other memory or size only by way of deletion.
     const sameMemory = previous?.backing === slot.backing && previous.backingOffset === slot.backingOffset;
-    if (
-      previous &&
-      !(sameMemory && previous.sizeBytes === slot.sizeBytes && previous.readonly === slot.readonly)
-    ) {
-      this.deleteMemorySlot(slot.id);
-    }
-    this.#setRegion(slot, slot.sizeBytes);
+    const inPlace =
+      sameMemory && previous.sizeBytes === slot.sizeBytes && previous.readonly === slot.readonly;
+    if (previous === undefined || inPlace) this.#setRegion(slot, slot.sizeBytes);
+    else this.#replaceRegion(previous, slot);
     this.#slots.set(slot.id, slot);
   }
 
@@ -187,6 +184,17 @@ export class KvmVm implements Vm {
     region.setBigUint64(16, BigInt(sizeBytes), true);
     region.setBigUint64(24, BigInt(slot.backing.hva + slot.backingOffset), true);
     kvmIoctlPointer(this.#fd, abi.KVM_SET_USER_MEMORY_REGION, new Uint8Array(region.buffer));
+  }
+
+  /** A slot whose change is refused stays as it was. */
+  #replaceRegion(previous: MemorySlot, slot: MemorySlot): void {
+    this.#setRegion(previous, 0);
+    try {
+      this.#setRegion(slot, slot.sizeBytes);
+    } catch (error) {
+      this.#setRegion(previous, previous.sizeBytes);
+      throw error;
+    }
   }
 
   /** Turns a capability on where the host has it. */
