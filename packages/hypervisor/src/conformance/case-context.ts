@@ -3,17 +3,25 @@ import { Machine, type MachineOptions } from './machine.ts';
 import type { ConformanceSubject } from './subject.ts';
 import { VcpuThread } from './vcpu-thread.ts';
 import type { Watchdog } from './watchdog.ts';
+import type { WorkerPool } from './worker-pool.ts';
 
 export class CaseContext {
   readonly subject: ConformanceSubject;
   readonly #watchdog: Watchdog;
+  readonly #pool: WorkerPool;
   readonly #note: (text: string) => void;
   readonly #machines: Machine[] = [];
   readonly #threads: VcpuThread[] = [];
 
-  constructor(subject: ConformanceSubject, watchdog: Watchdog, note: (text: string) => void) {
+  constructor(
+    subject: ConformanceSubject,
+    watchdog: Watchdog,
+    pool: WorkerPool,
+    note: (text: string) => void,
+  ) {
     this.subject = subject;
     this.#watchdog = watchdog;
+    this.#pool = pool;
     this.#note = note;
   }
 
@@ -28,8 +36,7 @@ export class CaseContext {
     const setup = machine.setup();
     const start = entry === undefined ? {} : { start: { mode: machine.mode, entry } };
     const checkTime = () => machine.checkTime();
-    const { workerModule } = this.subject;
-    const thread = await VcpuThread.open(workerModule, machine.handle(id), { ...setup, ...start }, checkTime);
+    const thread = await VcpuThread.open(this.#pool, machine.handle(id), { ...setup, ...start }, checkTime);
     this.#threads.push(thread);
     return thread;
   }
@@ -39,12 +46,14 @@ export class CaseContext {
     this.#note(text);
   }
 
-  /** Registers of every vCPU that can be asked, for a failure. */
-  describe(): string {
-    return this.#machines.map((machine) => machine.describe()).join('\n');
+  /** Registers of every vCPU, for a failure. */
+  async describe(): Promise<string> {
+    const others = await Promise.all(this.#threads.map((thread) => thread.describe()));
+    return [...this.#machines.flatMap((machine) => machine.describe() ?? []), ...others].join('\n');
   }
 
   async close(): Promise<void> {
+    await this.#watchdog.settle();
     await Promise.all(this.#threads.map((thread) => thread.close()));
     for (const machine of this.#machines) machine.close();
   }

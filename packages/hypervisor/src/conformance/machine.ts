@@ -170,9 +170,9 @@ export class Machine {
     if (this.#watchdog?.expired) throw new Error('the guest did not come to its end in time');
   }
 
-  /** Registers of vCPU 0 and its last exit, for a failure. */
-  describe(): string {
-    if (this.#cpu === undefined) return 'vCPU 0 was not opened in this thread';
+  /** For a failure: registers of vCPU 0 and its last exit, if this thread opened it. */
+  describe(): string | undefined {
+    if (this.#cpu === undefined) return undefined;
     const registers = Object.entries(this.#cpu.getRegisters());
     const { cs, cr0, cr2, cr3, cr4, efer } = this.#cpu.getSpecialRegisters();
     const system = Object.entries({ cs: cs.selector, cr0, cr2, cr3, cr4, efer });

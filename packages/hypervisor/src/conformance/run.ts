@@ -8,6 +8,7 @@ import { CaseContext } from './case-context.ts';
 import { CONFORMANCE_CASES } from './cases.ts';
 import type { ConformanceCase, ConformanceSubject } from './subject.ts';
 import { Watchdog } from './watchdog.ts';
+import { WorkerPool } from './worker-pool.ts';
 
 export { probeFeatures } from './probe.ts';
 export type { ConformanceCase, ConformanceSubject, Feature } from './subject.ts';
@@ -17,40 +18,35 @@ const CASE_TIMEOUT_MS = 60_000;
 
 /** Registers one subtest per case; those that need what the subject lacks are skipped and say what it is. */
 export function registerConformance(subject: ConformanceSubject): void {
+  const pool = new WorkerPool(subject.workerModule);
   let watchdog: Watchdog;
   before(async () => {
     watchdog = await Watchdog.start(subject.workerModule);
   });
-  after(() => watchdog.stop());
+  after(() => Promise.all([watchdog.stop(), pool.close()]));
   for (const [group, cases] of Object.entries(CONFORMANCE_CASES)) {
     describe(`${subject.name}: ${group}`, () => {
       for (const it of cases) {
         const missing = (it.needs ?? []).filter((feature) => !subject.features.has(feature));
         const skip = missing.length > 0 && `${subject.name} lacks ${missing.join(', ')}`;
         test(it.name, { skip, timeout: 2 * CASE_TIMEOUT_MS }, async (t) => {
-          await runCase(subject, watchdog, it, (text) => t.diagnostic(`${it.name}: ${text}`));
+          const note = (text: string) => t.diagnostic(`${it.name}: ${text}`);
+          watchdog.arm(it.name, CASE_TIMEOUT_MS);
+          await runCase(it, new CaseContext(subject, watchdog, pool, note));
+          watchdog.disarm();
         });
       }
     });
   }
 }
 
-async function runCase(
-  subject: ConformanceSubject,
-  watchdog: Watchdog,
-  it: ConformanceCase,
-  note: (text: string) => void,
-): Promise<void> {
-  watchdog.arm(it.name, CASE_TIMEOUT_MS);
-  const context = new CaseContext(subject, watchdog, note);
+async function runCase(it: ConformanceCase, context: CaseContext): Promise<void> {
   try {
     await it.run(context);
   } catch (error) {
-    note(context.describe());
+    context.note(await context.describe());
     throw error;
   } finally {
-    await watchdog.settle();
     await context.close();
-    watchdog.disarm();
   }
 }

@@ -1,22 +1,17 @@
 /** A vCPU in a worker thread of its own, driven from the case's thread by messages. */
-import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import type { Vcpu, VcpuHandle, VcpuSeed } from '../contract.ts';
+import type { Worker } from 'node:worker_threads';
+import type { Vcpu, VcpuHandle } from '../contract.ts';
 import type { VcpuExit } from '../exits.ts';
-import { describeExit } from './exit-data.ts';
+import { describeExit, hex } from './exit-data.ts';
 import type { VcpuSetup } from './vcpu-setup.ts';
+import type { OpenRequest, WorkerPool } from './worker-pool.ts';
 
-export interface VcpuThreadData {
-  readonly workerModule: string;
-  readonly seed: VcpuSeed;
-  readonly setup: VcpuSetup;
-  /** Word 0: 1 asks the run loop to stop at the next 'interrupted'. Word 1: MMIO reads served. */
-  readonly control: SharedArrayBuffer;
-}
-
+/** Shared words. 1 asks the run loop to stop at the next 'interrupted'. */
 export const CONTROL_STOP = 0;
+/** How many MMIO reads the run loop has served. */
 export const CONTROL_MMIO_READS = 1;
+const CONTROL_BYTES = 8;
 
 export interface RunLoopOptions {
   /** Answers MMIO reads with this and swallows writes; without it they stop the loop. */
@@ -26,6 +21,7 @@ export interface RunLoopOptions {
 }
 
 export type ThreadRequest =
+  | OpenRequest
   | { readonly kind: 'call'; readonly method: keyof Vcpu; readonly args: readonly unknown[] }
   | { readonly kind: 'run'; readonly options: RunLoopOptions }
   | { readonly kind: 'close' };
@@ -49,8 +45,12 @@ type Method = { [K in keyof Vcpu]: Vcpu[K] extends (...args: never) => unknown ?
 
 export class VcpuThread {
   readonly handle: VcpuHandle;
+  readonly #pool: WorkerPool;
   readonly #worker: Worker;
-  readonly #control: Int32Array;
+  readonly #sharedControl = new SharedArrayBuffer(CONTROL_BYTES);
+  readonly #control = new Int32Array(this.#sharedControl);
+  readonly #onMessage = (message: ThreadMessage) => this.#receive(message);
+  readonly #onError = (error: Error) => this.#fail(error);
   readonly #checkTime: () => void;
   readonly #reports: number[] = [];
   #wake = Promise.withResolvers<void>();
@@ -58,28 +58,25 @@ export class VcpuThread {
   #stopped: StoppedRun | undefined;
   #failure: Error | undefined;
 
-  private constructor(handle: VcpuHandle, worker: Worker, control: Int32Array, checkTime: () => void) {
+  private constructor(pool: WorkerPool, worker: Worker, handle: VcpuHandle, checkTime: () => void) {
+    this.#pool = pool;
+    this.#worker = worker;
     this.handle = handle;
     this.#checkTime = checkTime;
-    this.#worker = worker;
-    this.#control = control;
-    worker.on('message', (message: ThreadMessage) => this.#receive(message));
-    worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
-    worker.on('exit', () => this.#fail(new Error(`the thread of vCPU ${handle.id} ended`)));
+    worker.on('message', this.#onMessage);
+    worker.on('error', this.#onError);
   }
 
   /** `checkTime` throws when the case has run for too long. */
   static async open(
-    workerModule: string,
+    pool: WorkerPool,
     handle: VcpuHandle,
     setup: VcpuSetup,
     checkTime: () => void,
   ): Promise<VcpuThread> {
-    const control = new SharedArrayBuffer(8);
-    const workerData: VcpuThreadData = { workerModule, seed: handle.seed, setup, control };
-    const worker = new Worker(new URL('./vcpu-worker.ts', import.meta.url), { workerData });
-    await once(worker, 'message'); // 'ready'
-    return new VcpuThread(handle, worker, new Int32Array(control), checkTime);
+    const thread = new VcpuThread(pool, await pool.acquire(), handle, checkTime);
+    await thread.#request({ kind: 'open', seed: handle.seed, setup, control: thread.#sharedControl });
+    return thread;
   }
 
   /** Calls a method of the vCPU in its thread, between runs. */
@@ -126,12 +123,27 @@ export class VcpuThread {
     return await this.stopped();
   }
 
+  /** For a failure: stops the vCPU if it runs; its registers and last exit. */
+  async describe(): Promise<string> {
+    if (this.#failure) return `vCPU ${this.handle.id}: ${this.#failure.message}`;
+    Atomics.store(this.#control, CONTROL_STOP, 1);
+    this.handle.kick();
+    const registers = await this.call('getRegisters'); // served after the run
+    const mpState = await this.call('getMpState');
+    const list = Object.entries(registers).map(([name, value]) => `${name} ${hex(value)}`);
+    const exit = this.#stopped === undefined ? 'none' : describeExit(this.#stopped.exit);
+    return `vCPU ${this.handle.id}: ${mpState}, ${list.join(', ')}; last exit: ${exit}`;
+  }
+
+  /** Closes the vCPU; its worker goes back to the pool. */
   async close(): Promise<void> {
     if (this.#failure) return;
     Atomics.store(this.#control, CONTROL_STOP, 1);
     this.handle.kick();
-    this.#post({ kind: 'close' });
-    await once(this.#worker, 'exit');
+    await this.#request({ kind: 'close' });
+    this.#worker.off('message', this.#onMessage);
+    this.#worker.off('error', this.#onError);
+    this.#pool.release(this.#worker);
   }
 
   #request(request: ThreadRequest): Promise<unknown> {

@@ -1,6 +1,6 @@
-/** The thread of one vCPU; see vcpu-thread.ts. */
+/** A thread for one vCPU after the other; see vcpu-thread.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { OpenVcpu } from '../contract.ts';
+import type { OpenVcpu, Vcpu } from '../contract.ts';
 import type { VcpuExit } from '../exits.ts';
 import { answer, copyExit, exitValue, isReport } from './exit-data.ts';
 import { setUpVcpu } from './vcpu-setup.ts';
@@ -10,54 +10,70 @@ import {
   type RunLoopOptions,
   type ThreadMessage,
   type ThreadRequest,
-  type VcpuThreadData,
 } from './vcpu-thread.ts';
+import type { OpenRequest, PoolData } from './worker-pool.ts';
 
-const { workerModule, seed, setup, control: controlBuffer } = workerData as VcpuThreadData;
+const { workerModule } = workerData as PoolData;
 const { openVcpu } = (await import(workerModule)) as { openVcpu: OpenVcpu };
-const control = new Int32Array(controlBuffer);
-const vcpu = openVcpu(seed);
-setUpVcpu(vcpu, setup);
+
+let current: { readonly vcpu: Vcpu; readonly control: Int32Array } | undefined;
 
 function post(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
+function opened() {
+  if (current === undefined) throw new Error('no vCPU is open in this thread');
+  return current;
+}
+
+function open({ seed, setup, control }: OpenRequest): void {
+  const vcpu = openVcpu(seed);
+  current = { vcpu, control: new Int32Array(control) };
+  setUpVcpu(vcpu, setup);
+}
+
 /** Runs the guest until something stops it. */
 function runLoop(options: RunLoopOptions): VcpuExit {
+  const { vcpu, control } = opened();
   for (;;) {
     const exit = vcpu.run();
-    if (isReport(exit)) post({ kind: 'report', value: Number(exitValue(exit)) });
-    else if (exit.kind === 'mmio' && options.mmioValue !== undefined) serveMmio(exit, options.mmioValue);
-    else if (exit.kind !== 'interrupted') return exit;
-    else if (options.stopWhenInterrupted || Atomics.load(control, CONTROL_STOP) !== 0) return exit;
+    if (isReport(exit)) {
+      post({ kind: 'report', value: Number(exitValue(exit)) });
+    } else if (exit.kind === 'mmio' && options.mmioValue !== undefined) {
+      if (exit.direction === 'write') continue;
+      answer(exit, options.mmioValue);
+      Atomics.add(control, CONTROL_MMIO_READS, 1);
+    } else if (exit.kind !== 'interrupted') {
+      return exit;
+    } else if (options.stopWhenInterrupted || Atomics.load(control, CONTROL_STOP) !== 0) {
+      return exit;
+    }
   }
 }
 
-function serveMmio(exit: Extract<VcpuExit, { kind: 'mmio' }>, value: bigint): void {
-  if (exit.direction === 'write') return;
-  answer(exit, value);
-  Atomics.add(control, CONTROL_MMIO_READS, 1);
-}
-
-function call(request: Extract<ThreadRequest, { kind: 'call' }>): void {
-  try {
-    const method = vcpu[request.method] as (...args: readonly unknown[]) => unknown;
-    post({ kind: 'result', value: method.apply(vcpu, [...request.args]) });
-  } catch (error) {
-    post({ kind: 'error', error });
+function serve(request: Exclude<ThreadRequest, { kind: 'run' }>): unknown {
+  if (request.kind === 'open') return open(request);
+  const { vcpu } = opened();
+  if (request.kind === 'close') {
+    vcpu.close();
+    current = undefined;
+    return undefined;
   }
+  const method = vcpu[request.method] as (...args: readonly unknown[]) => unknown;
+  return method.apply(vcpu, [...request.args]);
 }
 
 parentPort?.on('message', (request: ThreadRequest) => {
-  if (request.kind === 'call') {
-    call(request);
-  } else if (request.kind === 'run') {
+  if (request.kind === 'run') {
     const exit = runLoop(request.options);
     post({ kind: 'stopped', exit: copyExit(exit), atNs: process.hrtime.bigint() });
-  } else {
-    vcpu.close();
-    parentPort?.close();
+    return;
+  }
+  try {
+    post({ kind: 'result', value: serve(request) });
+  } catch (error) {
+    post({ kind: 'error', error });
   }
 });
 post({ kind: 'ready' });
