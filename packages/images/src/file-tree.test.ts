@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -7,12 +8,13 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { makeMergedUsr, mergeTree } from './file-tree.ts';
+import { copyFile, makeMergedUsr, mergeTree } from './file-tree.ts';
 
 let root = '';
 let source = '';
@@ -57,4 +59,15 @@ test('what is not kept is left out, whole directories included', () => {
   mergeTree(source, root, (path) => path !== 'usr/share/doc');
   assert.equal(statSync(join(root, 'usr/share/doc'), { throwIfNoEntry: false }), undefined);
   assert.equal(readFileSync(join(root, 'usr/share/qemu/pvh.bin'), 'utf8'), 'P');
+});
+
+test('a copy keeps the time of the last change, the mode, and links as links', () => {
+  put('a', 'A');
+  chmodSync(join(source, 'a'), 0o755);
+  utimesSync(join(source, 'a'), 1_000_000, 1_234_567);
+  symlinkSync('a', join(source, 'b'));
+  for (const name of ['a', 'b']) copyFile(join(source, name), join(root, 'copies', name));
+  const stats = statSync(join(root, 'copies/a'));
+  assert.deepEqual([stats.mtimeMs, stats.mode & 0o777, stats.nlink], [1_234_567_000, 0o755, 1]);
+  assert.equal(readlinkSync(join(root, 'copies/b')), 'a');
 });

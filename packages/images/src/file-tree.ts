@@ -8,6 +8,7 @@ import {
   readdirSync,
   readlinkSync,
   symlinkSync,
+  utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode } from './errors.ts';
@@ -55,9 +56,17 @@ export function placeFile(from: string, to: string): void {
   }
 }
 
-/** Copies a file or a symbolic link. A hard link would change the file's ctime, by which git and others know it. */
+/**
+ * Copies a file, with the time of its last change, or a symbolic link. A hard link would not do where others
+ * know the file by its ctime, as git does.
+ */
 export function copyFile(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
-  if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), to);
-  else copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  const stats = lstatSync(from);
+  if (stats.isSymbolicLink()) {
+    symlinkSync(readlinkSync(from), to);
+    return;
+  }
+  copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  utimesSync(to, stats.atime, stats.mtime);
 }
