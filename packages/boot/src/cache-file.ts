@@ -1,17 +1,9 @@
 /** Files of a cache: written whole or not at all, and thrown away when there are too many. */
 
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+// Not imported: see byte-source.ts.
+const { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } =
+  process.getBuiltinModule('node:fs');
+const { basename, dirname, join } = process.getBuiltinModule('node:path');
 
 const TEMPORARY_SUFFIX = '.tmp';
 /** A temporary file this old belongs to a process that was killed. */
@@ -23,7 +15,8 @@ const ABANDONED_AFTER_MS = 10 * 60_000;
  * cache is never worth a failure.
  */
 export function writeCacheFile(path: string, pieces: readonly Uint8Array[], keep: number): boolean {
-  const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}${TEMPORARY_SUFFIX}`;
+  // Unique among processes, and threads; an occupied name fails the write.
+  const temporary = `${path}.${process.pid}-${process.hrtime.bigint()}${TEMPORARY_SUFFIX}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeAll(temporary, pieces);

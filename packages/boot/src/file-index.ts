@@ -2,10 +2,12 @@
  * What is known of files without reading them again, by their identity: device, inode, size and times. So a start
  * with a kernel and an initrd seen before neither hashes nor checks them.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { FileIdentity } from './byte-source.ts';
 import { writeCacheFile } from './cache-file.ts';
+
+// Not imported: see byte-source.ts.
+const { readFileSync } = process.getBuiltinModule('node:fs');
+const { join } = process.getBuiltinModule('node:path');
 
 /** Changes when old records would mislead. */
 const VERSION = 1;

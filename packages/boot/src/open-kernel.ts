@@ -2,7 +2,6 @@
  * Opens a kernel file and chooses how it is entered. A bzImage's vmlinux is unpacked on the host, once, and kept:
  * entering it by PVH saves the guest the decompression on every start.
  */
-import { createHash } from 'node:crypto';
 import { ArraySource, FileSource, readUpTo } from './byte-source.ts';
 import type { SetupHeader } from './bzimage.ts';
 import { compactElf } from './compact-elf.ts';
@@ -12,7 +11,7 @@ import { identifyKernel, isLinux64, type KernelImage } from './identify.ts';
 import type { LinuxKernel } from './load-linux.ts';
 import { unpackPayload } from './payload.ts';
 import { UserError } from './user-error.ts';
-import { VmlinuxStore } from './vmlinux-store.ts';
+import { sha256Hash, VmlinuxStore } from './vmlinux-store.ts';
 
 /** No bzImage is larger, and all of it is read to unpack it. */
 const MAX_BZIMAGE_BYTES = 256 << 20;
@@ -90,7 +89,7 @@ function openUnpacked(
     if (cached !== undefined) return cached;
   }
   const bytes = readWhole(source);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const sha256 = sha256Hash().update(bytes).digest('hex');
   const kernel =
     openStored(source.name, store.openVerified(sha256)) ?? unpack(source.name, bytes, header, sha256, store);
   const vmlinux = kernel?.source instanceof FileSource ? kernel.source.identity.key : null;

@@ -3,7 +3,6 @@
  * Linux for what each compressor is called with). The build appends the unpacked length, 32 bits, to every format
  * but gzip, which ends with it of its own.
  */
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { DecodeError, damaged } from './decode-error.ts';
 import { decodeLz4Legacy } from './lz4.ts';
 import { decodeLzmaAlone } from './lzma.ts';
@@ -11,6 +10,7 @@ import { decodeXz } from './xz.ts';
 
 export type Compression = 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'lzo' | 'lz4' | 'zstd';
 
+type Zlib = typeof import('node:zlib');
 type Unpackable = Exclude<Compression, 'bzip2' | 'lzo'>;
 
 /** The first bytes by which the kernel tells them apart (Linux, lib/decompress.c), in Latin-1. */
@@ -61,9 +61,9 @@ export function unpackPayload(payload: Uint8Array, limitBytes: number): Uint8Arr
 function unpack(compression: Unpackable, packed: Uint8Array, lengthBytes: number): Uint8Array {
   switch (compression) {
     case 'gzip':
-      return withZlib(() => gunzipSync(packed, zlibOptions(lengthBytes)));
+      return withZlib((zlib) => zlib.gunzipSync(packed, zlibOptions(lengthBytes)));
     case 'zstd':
-      return withZlib(() => zstdDecompressSync(packed, zlibOptions(lengthBytes)));
+      return withZlib((zlib) => zlib.zstdDecompressSync(packed, zlibOptions(lengthBytes)));
     case 'lz4':
       return into(lengthBytes, (output) => decodeLz4Legacy(packed, output));
     case 'xz':
@@ -82,9 +82,11 @@ function zlibOptions(lengthBytes: number): { chunkSize: number; maxOutputLength:
   return { chunkSize: lengthBytes + ZLIB_SLACK_BYTES, maxOutputLength: Math.max(1, lengthBytes) };
 }
 
-function withZlib(unpack: () => Uint8Array): Uint8Array {
+function withZlib(unpack: (zlib: Zlib) => Uint8Array): Uint8Array {
+  // Not imported: see byte-source.ts.
+  const zlib = process.getBuiltinModule('node:zlib');
   try {
-    return unpack();
+    return unpack(zlib);
   } catch (error) {
     const isTooLarge = error instanceof RangeError;
     throw new DecodeError(isTooLarge ? 'too-large' : 'damaged', String(error));

@@ -2,11 +2,13 @@
  * Unpacked kernels on disk, by the SHA-256 of the bzImage they came from. Each file ends in a trailer with the
  * SHA-256 of what precedes it, which tells a damaged entry from a good one.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import type { Hash } from 'node:crypto';
 import { FileSource, readUpTo } from './byte-source.ts';
 import { writeCacheFile } from './cache-file.ts';
+
+// Not imported: see byte-source.ts.
+const { existsSync } = process.getBuiltinModule('node:fs');
+const { join } = process.getBuiltinModule('node:path');
 
 /** An entry has the size of a kernel, 30 MB. */
 const MAX_ENTRIES = 8;
@@ -44,7 +46,7 @@ export class VmlinuxStore {
 
   /** Stores an entry and opens it; undefined when the cache cannot be written. */
   write(sha256: string, pieces: readonly Uint8Array[]): FileSource | undefined {
-    const hash = createHash('sha256');
+    const hash = sha256Hash();
     for (const piece of pieces) hash.update(piece);
     const trailer = Buffer.concat([Buffer.from(TRAILER_MAGIC), hash.digest()]);
     const isWritten = writeCacheFile(this.#path(sha256), [...pieces, trailer], MAX_ENTRIES);
@@ -61,7 +63,7 @@ function isWhole(source: FileSource): boolean {
   if (bodyBytes < 0) return false;
   const trailer = Buffer.from(readUpTo(source, bodyBytes, TRAILER_BYTES));
   if (trailer.toString('latin1', 0, TRAILER_MAGIC.length) !== TRAILER_MAGIC) return false;
-  const hash = createHash('sha256');
+  const hash = sha256Hash();
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let at = 0; at < bodyBytes; at += CHUNK_BYTES) {
     const piece = chunk.subarray(0, Math.min(CHUNK_BYTES, bodyBytes - at));
@@ -69,4 +71,9 @@ function isWhole(source: FileSource): boolean {
     hash.update(piece);
   }
   return hash.digest().equals(trailer.subarray(TRAILER_MAGIC.length));
+}
+
+/** A hash of what a cache entry is named after, or of the entry itself. */
+export function sha256Hash(): Hash {
+  return process.getBuiltinModule('node:crypto').createHash('sha256');
 }

@@ -2,7 +2,6 @@
  * Unpacks .xz streams as the kernel's own decoder takes them: LZMA2, alone or behind the x86 filter, with CRC32
  * checks or none (The .xz File Format 1.1.0; Linux, Documentation/staging/xz.rst).
  */
-import { crc32 } from 'node:zlib';
 import { decodeBcjX86 } from './bcj-x86.ts';
 import { DecodeError, damaged } from './decode-error.ts';
 import { LzmaDecoder } from './lzma.ts';
@@ -141,6 +140,8 @@ function checkIndex(reader: XzReader, blocks: number): void {
 }
 
 function checkCrc(bytes: Uint8Array, expected: number): void {
+  // Not imported: see byte-source.ts.
+  const { crc32 } = process.getBuiltinModule('node:zlib');
   if (crc32(bytes) !== expected) throw damaged('an xz checksum does not match');
 }
 
