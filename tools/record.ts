@@ -25,9 +25,9 @@ const PAUSE_MS = 1200;
 const LONGEST_WAIT_MS = 10;
 
 const SESSION: readonly { readonly type: string; readonly until: RegExp }[] = [
-  { type: 'vireo run --cpus 2 --memory 1G\r', until: GUEST_PROMPT },
+  { type: 'vireo run\r', until: GUEST_PROMPT },
   { type: 'uname -srvm\r', until: GUEST_PROMPT },
-  { type: 'nproc; free -m\r', until: GUEST_PROMPT },
+  { type: 'free -m\r', until: GUEST_PROMPT },
   { type: 'poweroff\r', until: SHELL_PROMPT },
 ];
 
