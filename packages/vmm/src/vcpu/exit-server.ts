@@ -6,13 +6,15 @@ import type { DeviceAccess, HostMailbox } from './mailbox.ts';
 
 /** How long to look for the next access after one: longer than an exit and its way back take. */
 const SPIN_MS = 0.06;
-/** At least this often the event loop gets its turn, even in the middle of a burst. */
+/** At least this often the event loop gets its turn, even in the middle of a burst and whatever wakes us. */
 const TURN_MS = 2;
+
+type Serve = (access: DeviceAccess) => number;
 
 export interface ExitServerOptions {
   readonly mailbox: HostMailbox;
-  readonly serve: (access: DeviceAccess) => number;
-  /** Called whenever the server was woken and before it sleeps: for output that vCPU threads produced themselves. */
+  readonly serve: Serve;
+  /** Called after each turn of the event loop and before the server sleeps: for output that vCPU threads produced themselves. */
   readonly collect: () => void;
   /** An error out of a device model: our own bug, which ends this VM. */
   readonly onError: (error: unknown) => void;
@@ -21,6 +23,8 @@ export interface ExitServerOptions {
 export class ExitServer {
   readonly #options: ExitServerOptions;
   #stopped = false;
+  /** When the event loop had its last turn, as performance.now() has it. */
+  #lastTurn = 0;
 
   constructor(options: ExitServerOptions) {
     this.#options = options;
@@ -28,20 +32,16 @@ export class ExitServer {
 
   /** Serves until `stop`. */
   async run(): Promise<void> {
-    const { mailbox, collect, onError } = this.#options;
+    const { serve, collect, onError } = this.#options;
     try {
-      while (!this.#stopped) {
-        const rings = mailbox.rings;
-        mailbox.asleep = true;
-        const busy = this.#serve() > 0;
-        collect();
-        if (!busy && !this.#stopped) await mailbox.wait(rings);
-        mailbox.asleep = false;
-        collect();
-        while (this.#burst()) await turnOfEventLoop();
-      }
+      await this.#serveUntilStopped(serve, collect);
     } catch (error) {
       onError(error);
+      // A vCPU's thread is stopped between accesses only: until all of them are, each access gets an answer.
+      await this.#serveUntilStopped(
+        () => 0,
+        () => {},
+      );
     }
   }
 
@@ -50,22 +50,36 @@ export class ExitServer {
     this.#options.mailbox.ring();
   }
 
-  #serve(): number {
-    return this.#options.mailbox.serve(this.#options.serve);
+  async #serveUntilStopped(serve: Serve, collect: () => void): Promise<void> {
+    const { mailbox } = this.#options;
+    this.#lastTurn = performance.now();
+    while (!this.#stopped) {
+      const rings = mailbox.rings;
+      mailbox.asleep = true;
+      const busy = mailbox.serve(serve) > 0;
+      collect();
+      if (!busy && !this.#stopped && (await mailbox.wait(rings))) this.#lastTurn = performance.now();
+      mailbox.asleep = false;
+      collect();
+      while (this.#burst(serve)) {
+        await this.#turnOfEventLoop();
+        collect();
+      }
+    }
   }
 
   /** Serves until nothing comes for a while. @returns true when it gave up for the event loop's sake. */
-  #burst(): boolean {
-    const start = performance.now();
-    let last = start;
-    for (let now = start; now - last < SPIN_MS && !this.#stopped; now = performance.now()) {
-      if (this.#serve() > 0) last = now;
-      if (now - start > TURN_MS) return true;
+  #burst(serve: Serve): boolean {
+    let last = performance.now();
+    for (let now = last; now - last < SPIN_MS && !this.#stopped; now = performance.now()) {
+      if (this.#options.mailbox.serve(serve) > 0) last = now;
+      if (now - this.#lastTurn > TURN_MS) return true;
     }
     return false;
   }
-}
 
-function turnOfEventLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  async #turnOfEventLoop(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#lastTurn = performance.now();
+  }
 }

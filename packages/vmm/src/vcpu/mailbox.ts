@@ -140,10 +140,11 @@ export class HostMailbox {
     return Atomics.load(this.#words, HOST.doorbell);
   }
 
-  /** Resolves when the doorbell's count is not `rings`. */
-  async wait(rings: number): Promise<void> {
+  /** Resolves when the doorbell's count is not `rings`. @returns whether it had to wait, so that the event loop turned. */
+  async wait(rings: number): Promise<boolean> {
     const result = Atomics.waitAsync(this.#words, HOST.doorbell, rings);
     if (result.async) await result.value;
+    return result.async;
   }
 
   /** Ends a `wait` of this thread's own. */
