@@ -1,7 +1,7 @@
 /** Benchmarks against what a user would pick instead, in the same run on the same machine: `npm run bench -- --help`. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import { runBoot } from './boot/boot.ts';
 import { runExits } from './exits/exits.ts';
 import { runInLab } from './in-lab.ts';
@@ -21,10 +21,9 @@ async function main(): Promise<number> {
     else write(await runBenchmark(options), options);
     return 0;
   } catch (error) {
-    // The same class in two packages: neither imports the other.
-    if (!(error instanceof Error && error.name === 'UserError')) throw error;
-    const { message, fix, code } = error as UserError;
-    process.stderr.write(`bench: ${message}\n${fix}\n`);
+    if (!(error instanceof UserError)) throw error;
+    const { message, fix, code } = error;
+    process.stderr.write(`bench: ${[message, fix].filter((it) => it !== undefined).join('\n')}\n`);
     return code === 'bench-usage' ? STATUS_USAGE : 1;
   }
 }

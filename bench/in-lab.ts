@@ -1,7 +1,7 @@
 /** Runs the same benchmark inside the KVM lab, all of it in one boot, and takes its report. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import { thisMachine } from './environment.ts';
 import { type BenchOptions, benchArguments } from './options.ts';
 import { fromJson, type JsonReport, type Report } from './report.ts';

@@ -1,5 +1,5 @@
 /** The command line of the benchmarks: `bench BENCHMARK [OPTIONS]`. */
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 
 /** What can be chosen with --only, in the order in which it runs. */
 export const SCENARIOS = {

@@ -1,6 +1,6 @@
 /** Where a benchmark runs: here, as far as this host's KVM goes, or in the KVM lab. */
-import { UserError } from '@vireo/images';
-import { probeKvm, UserError as VmmUserError } from '@vireo/vmm';
+import { UserError } from '@vireo/errors';
+import { probeKvm } from '@vireo/vmm';
 import type { BenchOptions } from './options.ts';
 
 export type HostKvm =
@@ -25,7 +25,7 @@ export function hostKvm(): HostKvm {
       why: `this host's KVM runs integer code only (it lacks ${result.missing.join(', ')})`,
     };
   } catch (error) {
-    if (error instanceof VmmUserError) return { kind: 'none', why: error.message };
+    if (error instanceof UserError) return { kind: 'none', why: error.message };
     throw error;
   }
 }

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { openKernel } from '@vireo/boot';
-import { cacheDirectory, defaultGuest, UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
+import { cacheDirectory, defaultGuest } from '@vireo/images';
 import { compileExits } from './exits/c-program.ts';
 import type { BenchOptions, HereOptions } from './options.ts';
 

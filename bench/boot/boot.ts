@@ -22,7 +22,7 @@ export async function runBoot(options: HereOptions): Promise<Report> {
   const environment = thisEnvironment(root, { QEMU: qemu.version });
   const monitors = [vireo(join(root, 'packages/cli/bin/vireo')), qemuQ35(qemu), qemuMicrovm(qemu)];
   const linux = tinyGuestsOnly ? [] : linuxScenarios(monitors, options, await linuxFiles());
-  const scenarios = [...linux, ...tinyScenarios(monitors, options, directory.path)];
+  const scenarios = [...tinyScenarios(monitors, options, directory.path), ...linux];
   const measurements = await measure(scenarios, options);
   return { benchmark: 'boot', environment, notes: notes(options, qemu), measurements };
 }

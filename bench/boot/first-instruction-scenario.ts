@@ -1,5 +1,5 @@
 /** From the process's start to the guest's first instruction, which writes to the serial port. */
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import type { Scenario } from '../alternate.ts';
 import { referencesOf } from './linux-scenarios.ts';
 import type { Guest, Monitor } from './monitors.ts';

@@ -1,14 +1,15 @@
 /** What a VM's process holds in memory beyond its guest's, while the guest idles at its prompt. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import type { Scenario } from '../alternate.ts';
 import { type LinuxGuest, referencesOf } from './linux-scenarios.ts';
 import type { Monitor } from './monitors.ts';
 import { parseSmaps, splitResident } from './smaps.ts';
 import { VmProcess } from './vm-process.ts';
 
-const PROMPT = /vireo:~# $/;
+/** The shell asks the terminal where the cursor is, and does not wait for an answer. */
+const PROMPT = /vireo:~# \S*$/;
 /** Drivers are still being loaded when the prompt is there. */
 const SETTLE_MS = 3000;
 

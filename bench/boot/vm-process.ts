@@ -1,7 +1,7 @@
 /** One virtual machine's process, seen from outside: what it writes to standard output, and when. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 
 /** How to start a virtual machine monitor. */
 export interface VmCommand {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import type { ExitGuest, Round } from './guest.ts';
 
 const SOURCE = join(import.meta.dirname, 'exits.c');
