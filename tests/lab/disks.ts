@@ -1,5 +1,5 @@
 /** The lab's disks besides its root: node_modules, the repository, and what `vireo run` would fetch or build. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   cacheDirectory,
@@ -17,7 +17,9 @@ export { type RootDisk, rootDisk } from './root-disk.ts';
 /** The repository's node_modules, as npm last installed them. */
 export async function nodeModulesDisk(repository: string, progress: Progress): Promise<string> {
   const modules = join(repository, 'node_modules');
-  const key = contentKey(LAYOUT, readFileSync(join(modules, '.package-lock.json')));
+  // Workspaces appear as links as soon as somebody makes one, before they are in the lock file.
+  const workspaces = readdirSync(join(modules, '@vireo')).sort();
+  const key = contentKey(LAYOUT, readFileSync(join(modules, '.package-lock.json')), ...workspaces);
   const directory = await cachedDirectory('node-modules', key, async (building) => {
     progress(0, 0, "building the lab's disk of node_modules");
     await writeExt4Image(modules, join(building, 'disk.img'), 'node-modules');

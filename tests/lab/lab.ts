@@ -3,7 +3,7 @@
  * on any machine, with or without /dev/kvm of its own.
  */
 import { join } from 'node:path';
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 import { parseLabOptions, USAGE } from './options.ts';
 import { runLab } from './run.ts';
 
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
     return await runLab(options, join(import.meta.dirname, '../..'));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`lab: ${error.message}\n${error.fix}\n`);
+    process.stderr.write(`lab: ${[error.message, error.fix].filter(Boolean).join('\n')}\n`);
     return LAB_FAILED;
   }
 }

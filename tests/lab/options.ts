@@ -1,5 +1,5 @@
 /** The command line of the lab: `lab [OPTIONS] CMD…`. */
-import { UserError } from '@vireo/images';
+import { UserError } from '@vireo/errors';
 
 export interface LabOptions {
   readonly memoryMib: number;

@@ -29,8 +29,11 @@ test('on a terminal the command has one too: its size, Ctrl-C, its status', {
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk.replaceAll('\r', '');
   });
+  const closed = once(child, 'close');
   const until = async (pattern: RegExp) => {
-    while (!pattern.test(text)) await once(child.stdout, 'data');
+    while (!pattern.test(text)) {
+      await Promise.race([once(child.stdout, 'data'), closed.then(() => assert.fail(`it ended: ${text}`))]);
+    }
   };
   await until(/bash-5\.2# $/);
   child.stdin.write('tty; stty size\n');
@@ -41,6 +44,6 @@ test('on a terminal the command has one too: its size, Ctrl-C, its status', {
   await until(/\^C/);
   child.stdin.write('echo status $?; exit 9\n');
   await until(/status 130/);
-  if (child.exitCode === null) await once(child, 'close');
+  await closed;
   assert.equal(child.exitCode, 9, text);
 });
