@@ -58,16 +58,16 @@ export function pciMmio64Gpa(memoryBytes: number): number {
   return Math.ceil(top / PCI_MMIO64_SIZE_BYTES) * PCI_MMIO64_SIZE_BYTES;
 }
 
-/** What firmware would report of the address map (ACPI 6.5 §15 "System Address Map Interfaces"). */
+/** What firmware would report of the address map, in order (ACPI 6.5 §15 "System Address Map Interfaces"). */
 export function memoryMap(memoryBytes: number): MemoryMapEntry[] {
   const map: MemoryMapEntry[] = [
     { gpa: 0, sizeBytes: LOW_RAM_END_GPA, kind: 'ram' },
     { gpa: LOW_RAM_END_GPA, sizeBytes: LEGACY_END_GPA - LOW_RAM_END_GPA, kind: 'reserved' },
+    { gpa: ECAM.gpa, sizeBytes: ECAM.sizeBytes, kind: 'reserved' },
   ];
   for (const { gpa, sizeBytes } of ramRanges(memoryBytes)) {
     const start = Math.max(gpa, LEGACY_END_GPA);
     if (gpa + sizeBytes > start) map.push({ gpa: start, sizeBytes: gpa + sizeBytes - start, kind: 'ram' });
   }
-  map.push({ gpa: ECAM.gpa, sizeBytes: ECAM.sizeBytes, kind: 'reserved' });
-  return map;
+  return map.sort((a, b) => a.gpa - b.gpa);
 }
