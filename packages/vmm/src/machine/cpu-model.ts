@@ -10,9 +10,18 @@ const ECX_TSC_DEADLINE = 1 << 24;
 const ECX_HYPERVISOR = 1 << 31;
 const EDX_HTT = 1 << 28;
 
+/** Leaf 8000_0001H of AMD: the logical processors that HTT tells of are cores, not threads. */
+const ECX_CMP_LEGACY = 1 << 1;
+
+/** Leaf 4 and AMD's 8000_001DH: EAX[4:0] of the entry behind the last cache. */
+const NO_MORE_CACHES = 0;
+
 /** Leaf 0BH and 1FH, ECX[15:8]: what a level is made of. */
 const LEVEL_SMT = 1;
 const LEVEL_CORE = 2;
+
+/** Replaced by leaf 0BH of our own, or left out: 1FH, and AMD's Extended CPU Topology. */
+const HOST_TOPOLOGY_LEAVES = [0xb, 0x1f, 0x80000026];
 
 export interface CpuModelOptions {
   readonly supported: readonly CpuidEntry[];
@@ -23,9 +32,13 @@ export interface CpuModelOptions {
 /** The CPUID leaves of one vCPU, whose APIC id is its number. */
 export function cpuidFor(id: number, { supported, cpus, tscDeadlineTimer }: CpuModelOptions): CpuidEntry[] {
   const topology = topologyLeaves(id, cpus);
-  const kept = supported.filter(({ leaf }) => leaf !== 0xb && leaf !== 0x1f);
+  const kept = supported.filter(({ leaf }) => !HOST_TOPOLOGY_LEAVES.includes(leaf));
   const hasTopology = supported.some(({ leaf }) => leaf === 0xb);
-  const own = kept.map((entry) => withIdentity({ ...entry }, id, cpus, tscDeadlineTimer));
+  const amd = isAmd(supported);
+  const own = kept.map((entry) => {
+    const identified = withIdentity({ ...entry }, id, cpus, tscDeadlineTimer);
+    return unsigned(amd ? withAmdTopology(identified, id, cpus) : identified);
+  });
   return hasTopology ? [...own, ...topology] : own;
 }
 
@@ -40,22 +53,51 @@ function withIdentity(entry: CpuidEntry, id: number, cpus: number, tscDeadlineTi
       else entry.edx &= ~EDX_HTT;
       break;
     case 4:
-      // EAX[31:26]: cores in the package; EAX[25:14]: logical processors that share the cache (all, for level 3).
-      entry.eax = (entry.eax & 0x3fff) | (Math.min(cpus - 1, 63) << 26);
-      if (((entry.eax >> 5) & 7) === 3) entry.eax |= (cpus - 1) << 14;
+      // EAX[31:26]: cores in the package, less one.
+      if ((entry.eax & 0x1f) !== NO_MORE_CACHES)
+        entry.eax = withSharing(entry.eax & 0x3ffffff, cpus) | (Math.min(cpus - 1, 63) << 26);
+      break;
+  }
+  return entry;
+}
+
+/** The leaves in which AMD tells what Intel has in leaf 4 and 0BH; elsewhere they are reserved. */
+function withAmdTopology(entry: CpuidEntry, id: number, cpus: number): CpuidEntry {
+  switch (entry.leaf) {
+    case 0x80000001:
+      if (cpus > 1) entry.ecx |= ECX_CMP_LEGACY;
+      else entry.ecx &= ~ECX_CMP_LEGACY;
       break;
     case 0x80000008:
-      // ECX: AMD's core count and the width of the core id within the APIC id.
+      // ECX: cores, less one, and the width of the core id within the APIC id.
       entry.ecx = cpus - 1 + (coreIdBits(cpus) << 12);
       break;
+    case 0x8000001d:
+      if ((entry.eax & 0x1f) !== NO_MORE_CACHES) entry.eax = withSharing(entry.eax, cpus);
+      break;
     case 0x8000001e:
-      // AMD's extended APIC id, core id, node id.
+      // Extended APIC id, core id, node id.
       entry.eax = id;
       entry.ebx = id & 0xff;
       entry.ecx = 0;
       break;
   }
-  return unsigned(entry);
+  return entry;
+}
+
+/** EAX[25:14]: logical processors that share the cache, less one: all of them the level 3, none the others. */
+function withSharing(eax: number, cpus: number): number {
+  const own = eax & ~0x3ffc000;
+  return ((eax >> 5) & 7) === 3 ? own | ((cpus - 1) << 14) : own;
+}
+
+/** AMD, and Hygon, whose processors are AMD's design. */
+function isAmd(supported: readonly CpuidEntry[]): boolean {
+  const vendor = supported.find(({ leaf }) => leaf === 0);
+  if (vendor === undefined) return false;
+  const { ebx, edx, ecx } = vendor;
+  const name = new TextDecoder('latin1').decode(Uint32Array.of(ebx, edx, ecx));
+  return name === 'AuthenticAMD' || name === 'HygonGenuine';
 }
 
 /** Leaf 0BH: a thread level of one, a core level of all (Intel SDM Vol. 2A, "Extended Topology Enumeration Leaf"). */
