@@ -8,7 +8,7 @@ import type { Uart16550 } from '@vireo/devices/uart16550';
 const CHUNK_BYTES = 65536;
 /** `Kernel panic - not syncing: Attempted to kill init!` (Linux, kernel/panic.c). */
 const PANIC = /Kernel panic - not syncing: ?([^\r\n]*)/;
-/** What is kept of the output's end to find the line in, however it is cut. */
+/** What is kept of the output's end to find the line in, however it is cut; and the longest message. */
 const TAIL_BYTES = 512;
 
 export class SerialConsole {
@@ -18,6 +18,7 @@ export class SerialConsole {
   #uart: Uart16550 | undefined;
   #unsent: Uint8Array = new Uint8Array();
   #blocked = false;
+  readonly #waiting: (() => void)[] = [];
   #tail = '';
   /** What the guest's kernel said when it panicked last, since `attach`. */
   panic: string | undefined;
@@ -26,7 +27,7 @@ export class SerialConsole {
     this.#input = streams.input;
     this.#output = streams.output;
     this.#input.on('data', this.#onData);
-    this.#output.on('drain', this.#onDrain);
+    this.#output.on('drain', this.#onDrain).on('close', this.#onDrain);
   }
 
   /** Connects the port of a machine that starts; what was typed meanwhile goes there. */
@@ -41,18 +42,23 @@ export class SerialConsole {
   collect(): void {
     if (this.#uart === undefined) return;
     if (this.#unsent.length > 0) this.#send();
-    while (!this.#blocked) {
-      const length = this.#uart.drain(this.#chunk);
-      if (length === 0) return;
-      const bytes = Buffer.from(this.#chunk.subarray(0, length));
-      this.#watch(bytes);
-      this.#blocked = !this.#output.write(bytes);
-    }
+    // After less than a full chunk the next byte wakes us again. To go on until nothing is left would be to go on
+    // for as long as the guest prints.
+    while (!this.#blocked && this.#carry(this.#uart) === CHUNK_BYTES);
   }
 
-  /** The machine is gone; what is typed waits for the next one. */
+  /**
+   * The machine is gone; what is typed waits for the next one. What is left in its port is sent at whatever pace the
+   * output has: it is no more than the port's ring holds.
+   */
   detach(): void {
+    while (this.#uart !== undefined && this.#carry(this.#uart) > 0);
     this.#uart = undefined;
+  }
+
+  /** Resolves once the output takes more, or nothing any more. */
+  async ready(): Promise<void> {
+    if (this.#blocked) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Lets go of the streams. */
@@ -60,7 +66,7 @@ export class SerialConsole {
     this.detach();
     this.#input.off('data', this.#onData);
     this.#input.pause();
-    this.#output.off('drain', this.#onDrain);
+    this.#output.off('drain', this.#onDrain).off('close', this.#onDrain);
   }
 
   readonly #onData = (bytes: Uint8Array): void => {
@@ -70,21 +76,42 @@ export class SerialConsole {
 
   readonly #onDrain = (): void => {
     this.#blocked = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
     this.collect();
   };
 
   #send(): void {
-    if (this.#uart === undefined || this.#unsent.length === 0) return;
-    this.#unsent = this.#unsent.subarray(this.#uart.receive(this.#unsent));
+    if (this.#unsent.length === 0) return;
+    if (this.#uart !== undefined) this.#unsent = this.#unsent.subarray(this.#uart.receive(this.#unsent));
+    // Without a machine, too: a file at the input would be read into memory while the kernel is unpacked.
     if (this.#unsent.length > 0) this.#input.pause();
     else this.#input.resume();
+  }
+
+  /** Sends one chunk of output. @returns its length. */
+  #carry(uart: Uart16550): number {
+    const length = uart.drain(this.#chunk);
+    if (length === 0) return 0;
+    const bytes = Buffer.from(this.#chunk.subarray(0, length));
+    this.#watch(bytes);
+    // A guest does not stop because nobody listens any more.
+    this.#blocked = this.#output.writable && !this.#output.write(bytes);
+    return length;
   }
 
   #watch(bytes: Buffer): void {
     if (this.panic !== undefined) return;
     const text = this.#tail + bytes.toString('latin1');
     const found = PANIC.exec(text);
-    if (found && text.length > found.index + found[0].length) this.panic = found[1]!.trim();
+    if (found && text.length > found.index + found[0].length) this.panic = printable(found[1]!);
     this.#tail = found ? text.slice(found.index).slice(0, TAIL_BYTES) : text.slice(-TAIL_BYTES);
   }
+}
+
+/** The guest may have written anything there, and it is shown on terminals that its console is not on. */
+function printable(message: string): string {
+  return message
+    .slice(0, TAIL_BYTES)
+    .trim()
+    .replace(/[^ -~]/g, '?');
 }
