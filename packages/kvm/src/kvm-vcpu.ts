@@ -237,10 +237,21 @@ export class KvmVcpu implements Vcpu {
     this.setRegisters(state.registers);
     this.setExtendedState(state.extended);
     if (state.lapic !== null && this.#seed.inKernelControllers) this.setLapic(state.lapic);
-    this.setMsrs(state.msrs);
+    this.#restoreMsrs(state.msrs);
     this.setDebugRegisters(state.debug);
     this.setMpState(state.mpState);
     this.setEvents(state.events);
+  }
+
+  /**
+   * Writes only what differs: some of KVM's own MSRs can be read on a VM that refuses to have them written, even with
+   * what they hold. One that this host lacks is as good as zero.
+   */
+  #restoreMsrs(msrs: readonly MsrEntry[]): void {
+    const current = new Map(
+      this.getMsrs(msrs.map(({ index }) => index)).map((msr) => [msr.index, msr.value]),
+    );
+    this.setMsrs(msrs.filter(({ index, value }) => (current.get(index) ?? 0n) !== value));
   }
 
   close(): void {
