@@ -104,7 +104,7 @@ export interface VcpuEvents {
     vector: number;
     /** From INT n, not from a pin. */
     soft: boolean;
-    /** Blocked by STI (bit 0) or MOV SS (bit 1) for one instruction. */
+    /** Blocked by STI (bit 0) or MOV SS (bit 1) for one instruction; both where the two are not told apart. */
     shadow: number;
   };
   nmi: { injected: boolean; pending: boolean; masked: boolean };

@@ -1,6 +1,10 @@
 /** Every case of the suite, by subject. */
+import { clockCases } from './cases/clock.ts';
+import { cpuidCases } from './cases/cpuid.ts';
+import { debugCases } from './cases/debug.ts';
 import { deliveryWithoutControllersCases } from './cases/delivery-without-controllers.ts';
 import { dirtyLogCases } from './cases/dirty-log.ts';
+import { eventCases } from './cases/events.ts';
 import { exceptionCases } from './cases/exceptions.ts';
 import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
@@ -9,12 +13,16 @@ import { memorySlotCases } from './cases/memory-slots.ts';
 import { lapicCases, messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
+import { msrCases } from './cases/msrs.ts';
 import { pagingCases } from './cases/paging.ts';
 import { pioCases } from './cases/pio.ts';
 import { programCases } from './cases/programs.ts';
+import { saveRestoreCases } from './cases/save-restore.ts';
+import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
 import { smpCases } from './cases/smp.ts';
+import { vectorStateCases } from './cases/vector-state.ts';
 import { wakeCases } from './cases/wake.ts';
-import type { ConformanceCase } from './subject.ts';
+import type { ConformanceCase } from './conformance-case.ts';
 
 export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase[]>> = {
   'port I/O': pioCases,
@@ -32,4 +40,12 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'memory slots': memorySlotCases,
   'dirty log': dirtyLogCases,
   'kicks and completion': kickCases,
+  'save and restore': saveRestoreCases,
+  'save and restore with controllers': saveRestoreControllerCases,
+  'events in delivery': eventCases,
+  'debug stops': debugCases,
+  CPUID: cpuidCases,
+  MSRs: msrCases,
+  'x87, SSE and AVX': vectorStateCases,
+  clock: clockCases,
 };

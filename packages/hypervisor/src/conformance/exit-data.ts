@@ -38,14 +38,19 @@ export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;
 }
 
+/** The first bytes, most significant last. */
+function shownBytes(exit: IoExit | MmioExit): string {
+  return Array.from(exitBytes(exit).subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
 export function describeExit(exit: VcpuExit): string {
   switch (exit.kind) {
     case 'io': {
       const what = `${exit.direction} ${exit.count} × ${exit.sizeBytes} bytes`;
-      return `io ${what} on port ${hex(exit.port)}: ${hex(exitValue(exit))}`;
+      return `io ${what} on port ${hex(exit.port)}: ${shownBytes(exit)}`;
     }
     case 'mmio':
-      return `mmio ${exit.direction} of ${exit.lengthBytes} bytes at ${hex(exit.gpa)}: ${hex(exitValue(exit))}`;
+      return `mmio ${exit.direction} of ${exit.lengthBytes} bytes at ${hex(exit.gpa)}: ${shownBytes(exit)}`;
     case 'debug':
       return `debug exception ${exit.exception} at ${hex(exit.pc)}, dr6 ${hex(exit.dr6)}, dr7 ${hex(exit.dr7)}`;
     case 'internal-error': {

@@ -6,12 +6,14 @@
 import { after, before, describe, test } from 'node:test';
 import { CaseContext } from './case-context.ts';
 import { CONFORMANCE_CASES } from './cases.ts';
-import type { ConformanceCase, ConformanceSubject } from './subject.ts';
+import type { ConformanceCase } from './conformance-case.ts';
+import type { ConformanceSubject } from './subject.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerPool } from './worker-pool.ts';
 
+export type { ConformanceCase } from './conformance-case.ts';
 export { probeFeatures } from './probe.ts';
-export type { ConformanceCase, ConformanceSubject, Feature } from './subject.ts';
+export type { ConformanceSubject, Feature } from './subject.ts';
 export { CONFORMANCE_CASES };
 
 const CASE_TIMEOUT_MS = 60_000;

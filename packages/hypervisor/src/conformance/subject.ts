@@ -1,7 +1,6 @@
-/** What the suite is run against, and what a case is. */
+/** What the suite is run against. */
 import type { MemoryBacking } from '@vireo/guest-memory';
 import type { Hypervisor } from '../contract.ts';
-import type { CaseContext } from './case-context.ts';
 
 /**
  * What a case needs beyond integer code and the contract's basic duties. An implementation or a host that lacks one
@@ -34,11 +33,4 @@ export interface ConformanceSubject {
   /** URL of a module that exports `openVcpu` (`OpenVcpu`) and `openKick` (`OpenKick`). */
   readonly workerModule: string;
   readonly features: ReadonlySet<Feature>;
-}
-
-export interface ConformanceCase {
-  /** Says the behaviour. */
-  readonly name: string;
-  readonly needs?: readonly Feature[];
-  run(t: CaseContext): void | Promise<void>;
 }

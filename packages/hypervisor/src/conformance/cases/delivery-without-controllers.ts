@@ -1,10 +1,10 @@
 /** Interrupts, NMIs and HLT on a VM without in-kernel controllers: the host delivers. */
 import assert from 'node:assert/strict';
 import { type Assembler, eax, ecx, rax } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { delay, done, report } from '../guest-code.ts';
 import type { GuestMode } from '../guest-layout.ts';
 import type { MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const VECTOR = 0x33;
 const READY = 1;

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { bitmapSizeBytes, dirtyPages } from '@vireo/guest-memory';
 import { type Assembler, byte, dword, eax, ebx, ecx, edi, edx, rdi } from '../assembler.ts';
 import type { CaseContext } from '../case-context.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report } from '../guest-code.ts';
 import { CODE, MMIO } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const PAGE = 4096;
 const SLOT = 1;

@@ -25,10 +25,11 @@ import {
   ss,
   word,
 } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
 import { DATA, type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
 import type { MachineOptions } from '../machine.ts';
-import type { ConformanceCase, Feature } from '../subject.ts';
+import type { Feature } from '../subject.ts';
 
 interface Fault {
   readonly name: string;

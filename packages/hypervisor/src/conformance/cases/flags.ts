@@ -1,9 +1,9 @@
 /** The status flags of byte arithmetic, over every carry and sign (Intel SDM Vol. 1 §3.4.3.1 "Status Flags"). */
 import assert from 'node:assert/strict';
 import { type Assembler, al, bl, byte, ecx, edi, esi, qword, rdi, rdx, rsi } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done } from '../guest-code.ts';
 import { DATA } from '../guest-layout.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const CF = 1;
 const PF = 4;

@@ -1,6 +1,7 @@
 /** Interrupt lines through the in-kernel 8259As and the I/O APIC: delivery, masks, edges and levels. */
 import assert from 'node:assert/strict';
 import { type Assembler, al, dword, dx, eax, ecx, edx } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import {
   delay,
   done,
@@ -22,7 +23,6 @@ import {
 } from '../guest-code.ts';
 import { IOAPIC } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers'] as const;
 const IN_KERNEL = { interruptControllers: 'in-kernel' } as const;

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { al, byte, dword, eax, ecx, rax, rcx } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitValue } from '../exit-data.ts';
 import { delay, done, report, reportEax, spin } from '../guest-code.ts';
 import { CODE, DATA, MMIO } from '../guest-layout.ts';
 import type { MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const SPINNING: MachineOptions = {
   code(a) {

@@ -1,11 +1,11 @@
 /** Memory slots: where they lie, what may be written, and changes under a running guest. */
 import assert from 'node:assert/strict';
 import { byte, dword, eax, ecx, edi, qword, rax, rbx, rdi } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitValue } from '../exit-data.ts';
 import { done, report, reportEax } from '../guest-code.ts';
 import { CODE, MMIO, PAGE_DIRECTORIES, PDPT, RAM_BYTES } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const PAGE = 4096;
 const SLOT = MMIO;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Msi } from '../../interrupts.ts';
 import { type Assembler, al, cr8, dword, eax, ecx, edx, qword, rax, rdx } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import {
   APIC_CURRENT_COUNT,
   APIC_DIVIDE,
@@ -23,7 +24,6 @@ import {
 } from '../guest-code.ts';
 import { DATA } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers'] as const;
 const IN_KERNEL = { interruptControllers: 'in-kernel' } as const;

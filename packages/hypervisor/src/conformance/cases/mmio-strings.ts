@@ -1,10 +1,10 @@
 /** String instructions whose memory is MMIO: one exit an item, in order. */
 import assert from 'node:assert/strict';
 import { type Assembler, eax, ecx, edi, esi } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitValue } from '../exit-data.ts';
 import { done, reportEax } from '../guest-code.ts';
 import { DATA, MMIO } from '../guest-layout.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const ITEMS = [0x11223344, 0x55667788, 0x99aabbcc];
 

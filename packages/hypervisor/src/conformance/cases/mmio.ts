@@ -26,11 +26,11 @@ import {
   xmm0,
   xmm1,
 } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitValue } from '../exit-data.ts';
 import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA, MMIO, PAGE_DIRECTORIES, RAM_BYTES, SPARE } from '../guest-layout.ts';
 import { enableSse } from '../guest-vector.ts';
-import type { ConformanceCase } from '../subject.ts';
 import { stringMmioCases } from './mmio-strings.ts';
 
 interface Size {

@@ -25,9 +25,9 @@ import {
   rcx,
   ss,
 } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA, GDT, PML4, SELECTORS } from '../guest-layout.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const EFER = 0xc0000080;
 const EFER_SCE = 1;

@@ -17,10 +17,10 @@ import {
   rbx,
   rsp,
 } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA, PDPT, PML4, SELECTORS, SPARE, USER_STACK_TOP } from '../guest-layout.ts';
 import type { Machine } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 /** A virtual GiB of the case's own: entry 4 of the page-directory-pointer table. */
 const WINDOW = 4 * 2 ** 30;

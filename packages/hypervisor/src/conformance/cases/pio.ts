@@ -22,11 +22,11 @@ import {
   si,
 } from '../assembler.ts';
 import type { CaseContext } from '../case-context.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitBytes, exitValue, isDone } from '../exit-data.ts';
 import { done, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA, type GuestMode } from '../guest-layout.ts';
 import type { Machine } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 
 const SIZES = [
   { sizeBytes: 1, register: al },

@@ -24,10 +24,10 @@ import {
   rdx,
   rsi,
 } from '../assembler.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA } from '../guest-layout.ts';
 import type { Machine } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 import { randomWords } from './random.ts';
 
 const U64 = (1n << 64n) - 1n;

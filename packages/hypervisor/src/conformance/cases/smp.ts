@@ -17,6 +17,7 @@ import {
   ss,
 } from '../assembler.ts';
 import type { CaseContext } from '../case-context.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import {
   APIC_ICR_HIGH,
   APIC_ICR_LOW,
@@ -31,7 +32,6 @@ import {
 } from '../guest-code.ts';
 import { CODE, DATA, GDT, SELECTORS } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
 import { msi } from './messages.ts';
 

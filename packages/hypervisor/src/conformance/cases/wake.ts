@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Assembler, ecx } from '../assembler.ts';
 import type { CaseContext } from '../case-context.ts';
+import type { ConformanceCase } from '../conformance-case.ts';
 import { delay, done, enableLapic, lapicEoi, report, routeIoapicPin } from '../guest-code.ts';
 import { CODE } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import type { ConformanceCase } from '../subject.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
 import { msi } from './messages.ts';
 
