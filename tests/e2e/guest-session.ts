@@ -5,7 +5,10 @@ import { TerminalProcess, TestProcess } from '../../packages/cli/src/testing/tes
 export const VIREO = join(import.meta.dirname, '../../packages/cli/bin/vireo');
 
 /** The default guest's shell; busybox then asks the terminal where its cursor is, with four more characters. */
-export const PROMPT = /vireo:\S+# (\S{4})?$/;
+const PROMPT = /vireo:\S+# (\S{4})?$/;
+
+/** With the greeting before it: a shell that is told to reboot may prompt once more. */
+const FIRST_PROMPT = new RegExp(`default guest.*${PROMPT.source}`, 's');
 
 /** A guest in a guest under software emulation is slow, on a busy machine very. */
 export const BOOT_LIMIT_MS = 180_000;
@@ -35,8 +38,12 @@ export class GuestSession {
     return this.process.output;
   }
 
-  /** Waits for the shell; for one that comes after what was printed so far, when the guest was started again. */
+  /** Waits for the shell of a guest that started; started again, when an offset in the output is given. */
   async booted(after = 0): Promise<void> {
+    await this.process.waitFor(FIRST_PROMPT, after);
+  }
+
+  async prompted(after: number): Promise<void> {
     await this.process.waitFor(PROMPT, after);
   }
 

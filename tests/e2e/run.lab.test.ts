@@ -122,7 +122,7 @@ describe('Debian under KVM', { timeout: 20 * BOOT_LIMIT_MS }, () => {
     guest.send('sleep 1000\r');
     await new Promise((resolve) => setTimeout(resolve, 1000));
     guest.send('\x03');
-    await guest.booted(after);
+    await guest.prompted(after);
     assert.equal(await guest.run('echo $((1 + 1))'), '2');
     guest.send('\x1d');
     assert.deepEqual(await terminal.exit, { status: 0, signal: null });
