@@ -13,6 +13,7 @@ const FOUNDATION = ['@vireo/spec', '@vireo/guest-memory', '@vireo/hypervisor'];
 
 export const PACKAGES: Readonly<Record<string, PackagePolicy>> = {
   '@vireo/spec': { may: [], withoutNode: true },
+  '@vireo/errors': { may: [], withoutNode: true },
   '@vireo/linux': { may: [] },
   '@vireo/guest-memory': { may: ['@vireo/spec'], withoutNode: true },
   '@vireo/hypervisor': { may: ['@vireo/spec', '@vireo/guest-memory'] },
@@ -24,10 +25,10 @@ export const PACKAGES: Readonly<Record<string, PackagePolicy>> = {
   '@vireo/net': { may: ['@vireo/spec', '@vireo/linux'] },
   // Block and net back ends reach virtio as interfaces of its own, handed over by vmm.
   '@vireo/virtio': { may: ['@vireo/spec', '@vireo/guest-memory', '@vireo/devices'], withoutNode: true },
-  '@vireo/boot': { may: FOUNDATION },
-  '@vireo/vmm': { may: [...FOUNDATION, ...ACCELERATORS, ...MACHINE, '@vireo/linux'] },
-  '@vireo/images': { may: ['@vireo/spec'] },
-  vireo: { may: ['@vireo/vmm', '@vireo/images', '@vireo/linux'] },
+  '@vireo/boot': { may: [...FOUNDATION, '@vireo/errors'] },
+  '@vireo/vmm': { may: [...FOUNDATION, ...ACCELERATORS, ...MACHINE, '@vireo/linux', '@vireo/errors'] },
+  '@vireo/images': { may: ['@vireo/spec', '@vireo/errors'] },
+  vireo: { may: ['@vireo/vmm', '@vireo/images', '@vireo/linux', '@vireo/errors'] },
 };
 
 /** Dependencies that only these packages may import, in tests too. */
