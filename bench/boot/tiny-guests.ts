@@ -56,7 +56,10 @@ export function polledSerialGuest(bytes: number): Uint8Array {
   });
 }
 
-/** Writes so many bytes, a FIFO's worth with each REP OUTSB when it is empty: two exits for 16 bytes. */
+/**
+ * Writes so many bytes, a FIFO's worth with each REP OUTSB when it is empty: one poll for 16 bytes. KVM emulates the
+ * instruction, with an exit for each byte.
+ */
 export function stringSerialGuest(bytes: number): Uint8Array {
   return pvhKernel((a) => {
     a.mov(edx, FCR);

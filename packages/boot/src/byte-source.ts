@@ -3,7 +3,7 @@
  * written by somebody else: readers check every offset against `sizeBytes` and allocate nothing by what they say.
  */
 import type { BigIntStats } from 'node:fs';
-import { UserError } from './user-error.ts';
+import { UserError } from '@vireo/errors';
 
 // On the way to the guest's first instruction: an ES import of node:fs takes 8 ms, of node:zlib 10 and of node:crypto
 // 25, since it reads every export. So this package takes built-in modules from the process, and the last two only

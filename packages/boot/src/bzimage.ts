@@ -2,8 +2,9 @@
  * The bzImage: a real-mode setup with its header, then protected-mode code that holds the compressed vmlinux (Linux
  * x86 boot protocol §1.3 "The Real-Mode Kernel Header", §1.4 "Details of Header Fields").
  */
+
+import { UserError } from '@vireo/errors';
 import { type ByteSource, readUpTo } from './byte-source.ts';
-import { UserError } from './user-error.ts';
 
 /** Offsets from the start of the file, which are those in the zero page, too. */
 export const SETUP_HEADER = {

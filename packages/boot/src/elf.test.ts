@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UserError } from '@vireo/errors';
 import fc from 'fast-check';
 import { ArraySource } from './byte-source.ts';
 import { parseElf } from './elf.ts';
 import { buildElf } from './synthetic-kernels.ts';
-import { UserError } from './user-error.ts';
 
 const parse = (bytes: Uint8Array) => parseElf(new ArraySource(bytes, 'k'));
 const code = (length: number) => new Uint8Array(length).fill(0x90);

@@ -2,8 +2,9 @@
  * ELF executables: the program headers, the PT_LOAD segments by physical address, and the PVH entry note
  * (System V ABI, "Object Files" and "Program Loading"; Xen, "x86/HVM direct boot ABI"; xen/include/public/elfnote.h).
  */
+
+import { UserError } from '@vireo/errors';
 import { type ByteSource, readUpTo } from './byte-source.ts';
-import { UserError } from './user-error.ts';
 
 const ELFCLASS32 = 1;
 const ELFCLASS64 = 2;

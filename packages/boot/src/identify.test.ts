@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { UserError } from '@vireo/errors';
 import fc from 'fast-check';
 import { ArraySource } from './byte-source.ts';
 import { identifyKernel, identifyKernelFile } from './identify.ts';
 import { buildBzImage, buildElf } from './synthetic-kernels.ts';
-import { UserError } from './user-error.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'vireo-identify-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -1,8 +1,9 @@
 /** Tells what a file offered as a kernel is: one this machine can boot, or else what, and what to do about it. */
+
+import { UserError } from '@vireo/errors';
 import { type ByteSource, FileSource, readUpTo } from './byte-source.ts';
 import { isBzImage, parseBzImage, type SetupHeader } from './bzimage.ts';
 import { type ElfImage, isElf, parseElf } from './elf.ts';
-import { UserError } from './user-error.ts';
 
 export type KernelImage =
   /** An uncompressed kernel with a PVH entry. */

@@ -7,4 +7,3 @@ export { checkInitrd, type OpenInitrdOptions, openInitrd } from './initrd.ts';
 export { type LinuxKernel, type LoadedKernel, type LoadLinuxOptions, loadLinux } from './load-linux.ts';
 export type { GpaRange, MemoryKind, MemoryMapEntry } from './memory-map.ts';
 export { type OpenedKernel, type OpenKernelOptions, openKernel } from './open-kernel.ts';
-export { UserError } from './user-error.ts';

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { UserError } from '@vireo/errors';
 import fc from 'fast-check';
 import { ArraySource } from './byte-source.ts';
 import { checkInitrd, openInitrd } from './initrd.ts';
 import { buildBzImage, codeLikeBytes } from './synthetic-kernels.ts';
-import { UserError } from './user-error.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'vireo-initrd-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -3,6 +3,8 @@
  * boot. What Linux accepts: parts one after another, each a cpio archive or a compressed one, zeros between (Linux,
  * init/initramfs.c, unpack_to_rootfs); or an image of a file system, which is taken as it is.
  */
+
+import { UserError } from '@vireo/errors';
 import { type Walk, walkCpio, walkLz4, walkXz, walkZstd } from './archive-walk.ts';
 import { type ByteSource, FileSource, readUpTo } from './byte-source.ts';
 import { isBzImage } from './bzimage.ts';
@@ -10,7 +12,6 @@ import { isElf } from './elf.ts';
 import { FileIndex } from './file-index.ts';
 import { walkGzip } from './gzip-walk.ts';
 import { detectCompression } from './payload.ts';
-import { UserError } from './user-error.ts';
 import { WindowedReader } from './windowed-reader.ts';
 
 const HEAD_BYTES = 2048;

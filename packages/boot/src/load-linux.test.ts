@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UserError } from '@vireo/errors';
 import { GuestMemory } from '@vireo/guest-memory';
 import fc from 'fast-check';
 import { ArraySource } from './byte-source.ts';
@@ -7,7 +8,6 @@ import { identifyKernel } from './identify.ts';
 import { type LoadedKernel, type LoadLinuxOptions, loadLinux } from './load-linux.ts';
 import type { MemoryMapEntry } from './memory-map.ts';
 import { buildBzImage, buildElf, buildMemory, pcMemoryMap } from './synthetic-kernels.ts';
-import { UserError } from './user-error.ts';
 
 const MIB = 1 << 20;
 const FILLER = 0xa5;

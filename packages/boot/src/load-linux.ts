@@ -2,6 +2,8 @@
  * Loads a Linux kernel into guest memory and says how the boot vCPU starts. Nothing is written before everything
  * was found to fit. Loading again, after a reset, gives the same machine.
  */
+
+import { UserError } from '@vireo/errors';
 import type { GuestMemory } from '@vireo/guest-memory';
 import { COMMAND_LINE_AREA_BYTES, PVH_START_INFO_GPA, ZERO_PAGE_GPA } from './boot-data.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -12,7 +14,6 @@ import type { KernelEntry } from './initial-registers.ts';
 import type { GpaRange, MemoryMapEntry } from './memory-map.ts';
 import { type Placement, place } from './placement.ts';
 import { writePvhBootData } from './pvh.ts';
-import { UserError } from './user-error.ts';
 import { writeLinux64BootData } from './zero-page.ts';
 
 /** Linux's COMMAND_LINE_SIZE on x86, less the NUL. */

@@ -16,10 +16,10 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { UserError } from '@vireo/errors';
 import { loadLinux } from './load-linux.ts';
 import { type OpenKernelOptions, openKernel } from './open-kernel.ts';
 import { buildBzImage, buildElf, buildMemory, codeLikeBytes, pcMemoryMap } from './synthetic-kernels.ts';
-import { UserError } from './user-error.ts';
 
 const MIB = 1 << 20;
 const MEMORY_BYTES = 12 * MIB;

@@ -2,6 +2,8 @@
  * Opens a kernel file and chooses how it is entered. A bzImage's vmlinux is unpacked on the host, once, and kept:
  * entering it by PVH saves the guest the decompression on every start.
  */
+
+import { UserError } from '@vireo/errors';
 import { ArraySource, FileSource, readUpTo } from './byte-source.ts';
 import type { SetupHeader } from './bzimage.ts';
 import { compactElf } from './compact-elf.ts';
@@ -10,7 +12,6 @@ import { FileIndex } from './file-index.ts';
 import { identifyKernel, isLinux64, type KernelImage } from './identify.ts';
 import type { LinuxKernel } from './load-linux.ts';
 import { unpackPayload } from './payload.ts';
-import { UserError } from './user-error.ts';
 import { sha256Hash, VmlinuxStore } from './vmlinux-store.ts';
 
 /** No bzImage is larger, and all of it is read to unpack it. */

@@ -1,12 +1,13 @@
 /**
  * Decides where kernel and initrd go, and refuses what does not fit, before anything is written.
  */
+
+import { UserError } from '@vireo/errors';
 import { type GuestMemory, PAGE_SIZE_BYTES } from '@vireo/guest-memory';
 import { BOOT_DATA } from './boot-data.ts';
 import { isBacked } from './guest-copy.ts';
 import type { KernelImage } from './identify.ts';
 import { covers, type GpaRange, highestFit, type MemoryMapEntry, ramRanges, subtract } from './memory-map.ts';
-import { UserError } from './user-error.ts';
 
 /** Kernel, initrd and identity map all end here. */
 const LOW_MEMORY_END = 2 ** 32;

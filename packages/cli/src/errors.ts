@@ -2,30 +2,17 @@
  * What goes wrong, in one line for the user, and the exit status. Four kinds, never mixed: what the user asked
  * wrongly (2), what the host refuses (1), what the guest does (an outcome, not an error), and bugs of ours (1).
  */
-
-/** The user asked for something that cannot be: one sentence, and the fix. */
-export class UserError extends Error {
-  override readonly name = 'UserError';
-  /** Stable, kebab-case; scripts may test it. */
-  readonly code: string;
-  readonly fix?: string;
-
-  constructor(code: string, message: string, fix?: string) {
-    super(message);
-    this.code = code;
-    if (fix !== undefined) this.fix = fix;
-  }
-}
+import { UserError } from '@vireo/errors';
 
 export interface Explanation {
   readonly line: string;
   readonly exitStatus: 1 | 2;
 }
 
-/** Each package throws its own UserError and the host's errors come from Node, too: the shape says which it is. */
+/** The host's errors come from Node, too: the shape says which they are. */
 export function explain(error: unknown): Explanation {
   if (!(error instanceof Error)) return { line: bugLine(String(error)), exitStatus: 1 };
-  if (error.name === 'UserError') return { line: line(error.message, property(error, 'fix')), exitStatus: 2 };
+  if (error instanceof UserError) return { line: line(error.message, error.fix), exitStatus: 2 };
   if (error.name === 'HostError')
     return { line: line(error.message, property(error, 'advice')), exitStatus: 1 };
   if (property(error, 'syscall') !== undefined) return { line: line(error.message), exitStatus: 1 };

@@ -1,5 +1,5 @@
 /** Sizes of memory as people write them: `512M`, `2G`, `1.5GiB`. */
-import { UserError } from './errors.ts';
+import { UserError } from '@vireo/errors';
 
 const UNIT_BYTES: Readonly<Record<string, number>> = {
   k: 2 ** 10,

@@ -4,8 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@vireo/errors';
 import { type DebianSource, debianSources } from './debian-sources.ts';
-import { UserError } from './errors.ts';
 import { type ProgramResult, runProgram } from './program.ts';
 import type { Progress } from './progress.ts';
 

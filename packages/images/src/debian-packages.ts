@@ -8,11 +8,11 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '@vireo/errors';
 import { Apt, type DebianPackage } from './apt.ts';
 import { withTemporaryDirectory } from './build-once.ts';
 import { contentKey } from './content-key.ts';
 import { RELEASE } from './debian-sources.ts';
-import { UserError } from './errors.ts';
 import { withLock } from './lock-file.ts';
 import { requireProgram } from './program.ts';
 import { noProgress, type Progress } from './progress.ts';

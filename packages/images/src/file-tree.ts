@@ -11,7 +11,7 @@ import {
   utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorCode } from './errors.ts';
+import { errorCode } from './error-code.ts';
 
 /** Since Debian 12 these are links into /usr ("usrmerge"), though packages still ship files in both places. */
 const MERGED_DIRECTORIES = ['bin', 'sbin', 'lib', 'lib64'];

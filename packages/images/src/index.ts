@@ -8,7 +8,6 @@ export {
   type UnpackedPackage,
 } from './debian-packages.ts';
 export { type DefaultGuest, defaultGuest } from './default-guest.ts';
-export { UserError } from './errors.ts';
 export { writeExt4Image } from './ext4-image.ts';
 export { copyFile, makeMergedUsr, mergeTree, placeFile } from './file-tree.ts';
 export { moduleNames, modulesAlias, modulesDep, selectModules } from './module-set.ts';

@@ -7,7 +7,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, statSync, unlinkSync, wr
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbruptEnd } from './abrupt-end.ts';
-import { errorCode } from './errors.ts';
+import { errorCode } from './error-code.ts';
 import { processTag, taggedProcess } from './process-tag.ts';
 
 const POLL_MS = 100;

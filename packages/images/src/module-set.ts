@@ -1,7 +1,7 @@
 /** Picks modules out of an unpacked kernel package, with what they depend on, and indexes them for modprobe. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { UserError } from './errors.ts';
+import { UserError } from '@vireo/errors';
 import { type ModuleInfo, moduleName, readModuleInfo } from './kernel-module.ts';
 
 export interface KernelModule extends ModuleInfo {

@@ -1,7 +1,8 @@
 /** Runs the few programs of the host that images are built with: apt-get, dpkg-deb, mke2fs, git. */
 import { spawn } from 'node:child_process';
+import { UserError } from '@vireo/errors';
 import { onAbruptEnd } from './abrupt-end.ts';
-import { errorCode, UserError } from './errors.ts';
+import { errorCode } from './error-code.ts';
 
 export interface ProgramOptions {
   readonly cwd?: string;

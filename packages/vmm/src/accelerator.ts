@@ -1,5 +1,5 @@
 /** Which accelerator runs the VM: found out by running, not by guessing. */
-import { UserError } from '@vireo/boot';
+import { UserError } from '@vireo/errors';
 import type { Hypervisor } from '@vireo/hypervisor';
 import { openKvm, type ProbeResult, probe } from '@vireo/kvm';
 import { HostError } from '@vireo/linux';
@@ -12,7 +12,10 @@ const DOCTOR = 'Run `vireo doctor` for what this host lacks.';
  * unmodified kernel; 'kvm' takes it at its word.
  * @throws UserError
  */
-export function openAccelerator(accelerator: VmConfig['accelerator']): Hypervisor {
+export function openAccelerator(
+  accelerator: VmConfig['accelerator'],
+  open: () => Hypervisor = openKvm,
+): Hypervisor {
   if (accelerator === 'wasm') {
     throw new UserError(
       'accelerator-not-available',
@@ -20,21 +23,25 @@ export function openAccelerator(accelerator: VmConfig['accelerator']): Hyperviso
       'Use --accel kvm on a host with KVM.',
     );
   }
-  const hypervisor = openKvmForUser();
+  const hypervisor = openKvmForUser(open);
   if (accelerator === 'kvm') return hypervisor;
-  const result = probe(hypervisor);
-  if (result.kind === 'able') return hypervisor;
-  hypervisor.close();
-  throw new UserError(
-    'kvm-unable',
-    `this host's KVM cannot run an unmodified kernel: it lacks ${result.missing.join(', ')}`,
-    `Use a host whose processor offers VMX or SVM to it. ${DOCTOR}`,
-  );
+  try {
+    const result = probe(hypervisor);
+    if (result.kind === 'able') return hypervisor;
+    throw new UserError(
+      'kvm-unable',
+      `this host's KVM cannot run an unmodified kernel: it lacks ${result.missing.join(', ')}`,
+      `Use a host whose processor offers VMX or SVM to it. ${DOCTOR}`,
+    );
+  } catch (error) {
+    hypervisor.close();
+    throw error;
+  }
 }
 
-function openKvmForUser(): Hypervisor {
+function openKvmForUser(open: () => Hypervisor): Hypervisor {
   try {
-    return openKvm();
+    return open();
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     const options = { cause: error };
@@ -53,8 +60,8 @@ function openKvmForUser(): Hypervisor {
 }
 
 /** Opens KVM and probes it. @throws HostError or UserError when it cannot be opened. */
-export function probeKvm(): ProbeResult {
-  const hypervisor = openKvmForUser();
+export function probeKvm(open: () => Hypervisor = openKvm): ProbeResult {
+  const hypervisor = openKvmForUser(open);
   try {
     return probe(hypervisor);
   } finally {

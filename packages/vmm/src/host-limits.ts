@@ -1,5 +1,5 @@
 /** What a VM may ask of this host at all, checked before anything is made. */
-import { UserError } from '@vireo/boot';
+import { UserError } from '@vireo/errors';
 import type { HypervisorCapabilities } from '@vireo/hypervisor';
 import { hostMemory } from '@vireo/linux/host';
 import type { VmConfig } from './config.ts';

@@ -1,4 +1,3 @@
-export { UserError } from '@vireo/boot';
 export type { ProbeResult } from '@vireo/kvm';
 export { probeKvm } from './accelerator.ts';
 export type { VcpuFailure, VmConfig, VmOutcome } from './config.ts';

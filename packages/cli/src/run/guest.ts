@@ -1,5 +1,5 @@
 /** What the VM boots: the user's kernel, or the default guest. */
-import { UserError } from '../errors.ts';
+import { UserError } from '@vireo/errors';
 import { quote } from '../size.ts';
 import type { RunOptions } from './options.ts';
 

@@ -1,5 +1,5 @@
 /** What `vireo run` can be told: one table, from which the arguments are read and the help is made. */
-import { UserError } from '../errors.ts';
+import { UserError } from '@vireo/errors';
 import { parseSize, quote } from '../size.ts';
 
 export interface OptionSpec {
