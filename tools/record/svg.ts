@@ -28,9 +28,8 @@ export function renderSvg(lines: readonly Line[], look: Look): string {
 text{fill:#d8dee6;white-space:pre}
 .d{fill:#8b949e}
 @keyframes h{from,to{visibility:hidden}}
-.l{animation:h 0s}
+@media (prefers-reduced-motion:no-preference){.l{animation:h 0s}}
 ${scrollStyle(lines, look.rows)}
-@media (prefers-reduced-motion:reduce){*{animation:none!important}}
 </style>
 <clipPath id="c"><rect x="0" y="${TITLE_PX}" width="${width}" height="${look.rows * LINE_PX + 4}"/></clipPath>
 <rect width="${width}" height="${height}" rx="8" fill="#14181d"/>
@@ -57,7 +56,7 @@ function scrollStyle(lines: readonly Line[], rows: number): string {
   const frames = steps.map(({ atMs, top }) => {
     return `${((100 * atMs) / endMs).toFixed(3)}%{transform:translate(0,${-top * LINE_PX}px)}`;
   });
-  return `@keyframes s{${frames.join('')}}\n#s{animation:s ${seconds(endMs)} step-end}`;
+  return `@keyframes s{${frames.join('')}}\n@media (prefers-reduced-motion:no-preference){#s{animation:s ${seconds(endMs)} step-end}}`;
 }
 
 function renderLine({ cells }: Line, index: number): string {
