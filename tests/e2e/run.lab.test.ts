@@ -4,26 +4,23 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import { type TerminalProcess, TestProcess } from '../../packages/cli/src/testing/test-process.ts';
 import { BOOT_LIMIT_MS, GuestSession, VIREO } from './guest-session.ts';
+import { LeftBehind } from './left-behind.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'vireo-e2e-'));
 after(() => rmSync(directory, { recursive: true }));
 
 describe('Debian under KVM', { timeout: 20 * BOOT_LIMIT_MS }, () => {
-  let temporaries: string[];
-  before(() => {
-    temporaries = readdirSync(tmpdir());
+  let left: LeftBehind;
+  beforeEach(() => {
+    left = new LeftBehind();
   });
-  afterEach(() => {
-    assert.deepEqual(readdirSync(tmpdir()), temporaries, 'temporary files left behind');
-    const { stdout } = spawnSync('ps', ['-e', '-o', 'pid=,args='], { encoding: 'utf8' });
-    assert.doesNotMatch(stdout, /vireo: /, 'a process left behind');
-  });
+  afterEach(() => left.check());
 
   test('1 vCPU and 256 MiB: boots to the shell, answers, starts again on a reset, powers off', async () => {
     await using guest = GuestSession.onPipes('--memory', '256M', '--name', 'small');
