@@ -22,7 +22,7 @@ export const COMMAND_LINE_AREA_BYTES = 0x10000;
 /** Everything above lies in this range; a kernel that wants part of it cannot be loaded. */
 export const BOOT_DATA = { start: GDT_GPA, end: COMMAND_LINE_GPA + COMMAND_LINE_AREA_BYTES };
 
-/** The selectors that the Linux boot protocol fixes (Linux x86 boot protocol §1.13 "64-bit Boot Protocol"). */
+/** The selectors that the Linux boot protocol fixes (Linux x86 boot protocol §1.15 "64-bit Boot Protocol"). */
 export const BOOT_CS_SELECTOR = 0x10;
 export const BOOT_DS_SELECTOR = 0x18;
 export const BOOT_TSS_SELECTOR = 0x20;

@@ -1,6 +1,6 @@
 /**
  * The bzImage: a real-mode setup with its header, then protected-mode code that holds the compressed vmlinux (Linux
- * x86 boot protocol §1.3 "The Real-Mode Kernel Header", §1.4 "Details of Header Fields").
+ * x86 boot protocol §1.2 "The Real-Mode Kernel Header", §1.3 "Details of Header Fields").
  */
 
 import { UserError } from '@vireo/errors';

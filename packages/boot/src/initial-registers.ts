@@ -1,6 +1,6 @@
 /**
  * The state of the boot vCPU at the kernel's entry, as each protocol defines it: PVH (Xen, "x86/HVM direct boot
- * ABI", "Early CPU state") or the 64-bit entry (Linux x86 boot protocol §1.13 "64-bit Boot Protocol").
+ * ABI", "Early CPU state") or the 64-bit entry (Linux x86 boot protocol §1.15 "64-bit Boot Protocol").
  */
 import {
   GENERAL_REGISTER_NAMES,

@@ -1,5 +1,5 @@
 /**
- * Unpacks the vmlinux inside a bzImage (Linux x86 boot protocol §1.4, "payload_offset"; scripts/Makefile.lib of
+ * Unpacks the vmlinux inside a bzImage (Linux x86 boot protocol §1.3, "payload_offset"; scripts/Makefile.lib of
  * Linux for what each compressor is called with). The build appends the unpacked length, 32 bits, to every format
  * but gzip, which ends with it of its own.
  */

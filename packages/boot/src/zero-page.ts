@@ -1,6 +1,6 @@
 /**
- * The zero page, struct boot_params, for kernels entered by the 64-bit protocol (Linux x86 boot protocol §1.13
- * "64-bit Boot Protocol"; Linux zero page, Documentation/arch/x86/zero-page.rst).
+ * The zero page, struct boot_params, for kernels entered by the 64-bit protocol (Linux x86 boot protocol §1.15
+ * "64-bit Boot Protocol"; Linux zero page, Documentation/x86/zero-page.rst).
  */
 import { type GuestMemory, PAGE_SIZE_BYTES } from '@vireo/guest-memory';
 import {

@@ -132,6 +132,6 @@ export const SIZEOF_KVM_MSR_ENTRY = 16;
 export const SIZEOF_KVM_IRQ_ROUTING_ENTRY = 48;
 export const SIZEOF_KVM_ENABLE_CAP = 104;
 
-/** Three pages below 4 GiB that KVM takes for itself on Intel hosts, and one for its identity map (§4.24, §4.40). */
+/** Three pages below 4 GiB that KVM takes for itself on Intel hosts, and one for its identity map (§4.36, §4.40). */
 export const TSS_ADDRESS = 0xfffbd000;
 export const IDENTITY_MAP_ADDRESS = 0xfffbc000;

@@ -160,11 +160,14 @@ describe('memory', () => {
     assert.equal(check('huge-pages').found, '2 MiB: 500 of 512 free, 1 GiB: 0 of 0 free');
   });
 
-  test('transparent huge pages: what counts is shared memory', () => {
-    const path = '/sys/kernel/mm/transparent_hugepage/shmem_enabled';
-    assert.equal(check('transparent-huge-pages').found, 'madvise, for shared memory advise');
-    for (const value of ['[never]', '[deny]', undefined])
-      assert.match(check('transparent-huge-pages', { [path]: value }).advice!, /echo advise/);
+  test('transparent huge pages: given when asked for, or never', () => {
+    const path = '/sys/kernel/mm/transparent_hugepage/enabled';
+    assert.equal(check('transparent-huge-pages').found, 'madvise');
+    assert.match(
+      check('transparent-huge-pages', { [path]: 'always madvise [never]' }).advice!,
+      /echo madvise/,
+    );
+    assert.equal(check('transparent-huge-pages', { [path]: undefined }).found, 'the kernel has none');
   });
 
   test('KSM: on, off and none', () => {

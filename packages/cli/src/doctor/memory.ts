@@ -41,11 +41,10 @@ export function checkHugePages(files: HostFiles): Check {
   return ok('huge-pages', title, found.join(', '));
 }
 
-/** Guest memory is a memfd, which is shmem to the kernel. */
+/** Guest memory is anonymous and asks for huge pages (MADV_HUGEPAGE). */
 export function checkTransparentHugePages(files: HostFiles): Check {
   const directory = '/sys/kernel/mm/transparent_hugepage';
   const mode = chosen(files.read(`${directory}/enabled`));
-  const shmem = chosen(files.read(`${directory}/shmem_enabled`));
   const title = 'transparent huge pages';
   if (mode === undefined)
     return warn(
@@ -54,14 +53,12 @@ export function checkTransparentHugePages(files: HostFiles): Check {
       'the kernel has none',
       'A kernel with CONFIG_TRANSPARENT_HUGEPAGE has them.',
     );
-  const found = `${mode}, for shared memory ${shmem ?? 'none'}`;
-  if (shmem !== undefined && !['never', 'deny'].includes(shmem))
-    return ok('transparent-huge-pages', title, found);
+  if (mode !== 'never') return ok('transparent-huge-pages', title, mode);
   return warn(
     'transparent-huge-pages',
     title,
-    found,
-    `Guests that touch much memory run faster with: echo advise | sudo tee ${directory}/shmem_enabled.`,
+    mode,
+    `Guests that touch much memory run faster with: echo madvise | sudo tee ${directory}/enabled.`,
   );
 }
 

@@ -36,7 +36,6 @@ export const GOOD_HOST: FakeTree = {
   '/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages': '0\n',
   '/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages': '0\n',
   '/sys/kernel/mm/transparent_hugepage/enabled': 'always [madvise] never\n',
-  '/sys/kernel/mm/transparent_hugepage/shmem_enabled': 'always within_size [advise] never deny force\n',
   '/sys/kernel/mm/ksm/run': '1\n',
   '/sys/kernel/mm/ksm/pages_sharing': '1234\n',
   '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory hugetlb pids rdma misc\n',

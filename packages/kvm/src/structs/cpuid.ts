@@ -1,4 +1,4 @@
-/** struct kvm_cpuid2 and struct kvm_msrs (Linux KVM API §4.17 "KVM_SET_CPUID2", §4.18 "KVM_GET_MSRS"). */
+/** struct kvm_cpuid2 and struct kvm_msrs (Linux KVM API §4.20 "KVM_SET_CPUID", §4.18 "KVM_GET_MSRS"). */
 import type { CpuidEntry, MsrEntry } from '@vireo/hypervisor';
 import { KVM_CPUID_FLAG_SIGNIFCANT_INDEX, SIZEOF_KVM_CPUID_ENTRY2, SIZEOF_KVM_MSR_ENTRY } from '../abi.ts';
 

@@ -1,4 +1,4 @@
-/** struct kvm_irqchip, struct kvm_pit_state2 and the routing table (Linux KVM API §4.26 "KVM_GET_IRQCHIP", §4.71, §4.52). */
+/** struct kvm_irqchip, struct kvm_pit_state2 and the routing table (Linux KVM API §4.26 "KVM_GET_IRQCHIP", §4.72, §4.52). */
 import type { GsiRoute, IoapicState, PicState, PitChannelState, PitState } from '@vireo/hypervisor';
 import * as abi from '../abi.ts';
 

@@ -20,7 +20,8 @@ export class GuestRam {
     this.#memoryBytes = memoryBytes;
     this.#mapping = Mapping.map({ lengthBytes: memoryBytes, noReserve: true });
     const { hva, buffer } = this.#mapping;
-    madvise(hva, memoryBytes, 'huge-page');
+    // Kernels without huge pages or KSM refuse (EINVAL); the guest runs all the same.
+    for (const advice of ['huge-page', 'mergeable'] as const) tryAdvice(hva, memoryBytes, advice);
     madvise(hva, memoryBytes, 'dont-dump');
     this.#backing = { fd: -1, fdOffset: 0, hva, sizeBytes: memoryBytes, buffer };
     this.memory = new GuestMemory(
@@ -44,5 +45,13 @@ export class GuestRam {
   /** Gives the memory back to the host; nothing may use it any more. */
   close(): void {
     this.#mapping.unmap();
+  }
+}
+
+function tryAdvice(hva: number, lengthBytes: number, advice: MemoryAdvice): void {
+  try {
+    madvise(hva, lengthBytes, advice);
+  } catch (error) {
+    if (!(error instanceof HostError && error.code === 'EINVAL')) throw error;
   }
 }

@@ -38,7 +38,7 @@ const LEGACY_END_GPA = MIB;
 export interface RamRange {
   readonly gpa: number;
   readonly sizeBytes: number;
-  /** Where in the memory file the range starts. */
+  /** Where in the machine's RAM the range starts. */
   readonly offsetBytes: number;
 }
 
