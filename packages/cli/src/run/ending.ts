@@ -31,6 +31,8 @@ export function conclude(ending: Ending): Conclusion {
         exitStatus: 1,
         line: 'ended the VM, because its terminal went away. Run it in tmux, or under nohup.',
       };
+    case 'cancelled':
+      return { exitStatus: 1, line: `stopped before the VM ran (${ending.signal}).` };
     case 'forced': {
       const line = `ended the VM at once (${ending.signal}); what its guest had not written to disk is lost.`;
       return { exitStatus: 1, line };

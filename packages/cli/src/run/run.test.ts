@@ -217,6 +217,14 @@ describe('on pipes and files', () => {
     assert.match(run.errors, /\nvireo: ended the VM at once \(SIGINT\); [^\n]*\n$/);
   });
 
+  test('a signal before the VM runs', async () => {
+    const run = new TestProcess(command('slow'), ['pipe', 'pipe', 'pipe']);
+    await run.waitFor(/unpacking/);
+    run.signal('SIGTERM');
+    assert.equal((await run.exit).status, 1);
+    assert.equal(run.errors, 'vireo: stopped before the VM ran (SIGTERM).\n');
+  });
+
   test('under nohup it outlives its terminal', async () => {
     const run = new TestProcess(['nohup', ...command()], ['pipe', 'pipe', 'pipe']);
     await run.waitFor(/guest up/);

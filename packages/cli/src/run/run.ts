@@ -42,8 +42,8 @@ export async function run(
     const guest = await findGuest(options);
     const starting = startMachine(vmConfig(options, guest, console));
     console.open();
-    if (console.isInteractive) printHint(options.name);
     machine = await starting;
+    if (console.isInteractive) printHint(options.name);
     end({ kind: 'outcome', outcome: await machine.outcome });
   };
   runToOutcome().catch(fail);

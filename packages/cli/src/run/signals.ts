@@ -1,6 +1,8 @@
 /** What signals mean to a VM: the power button first, the plug when somebody insists. */
 export type SignalEnding =
   | { readonly kind: 'hangup' }
+  /** Before the VM ran. */
+  | { readonly kind: 'cancelled'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'forced'; readonly signal: NodeJS.Signals };
 
 export interface SignalHandlers {
@@ -16,9 +18,10 @@ const MAY_BE_IGNORED = { SIGHUP: 1, SIGINT: 2 } as const;
 /** Returns what takes the handlers away again. */
 export function handleSignals({ machine, say, onEnding }: SignalHandlers): () => void {
   let pressed = false;
+  const unplug = (signal: NodeJS.Signals) => onEnding({ kind: machine() ? 'forced' : 'cancelled', signal });
   const powerOff = (signal: NodeJS.Signals) => {
     const running = machine();
-    if (pressed || !running) return onEnding({ kind: 'forced', signal });
+    if (pressed || !running) return unplug(signal);
     pressed = true;
     running.pressPowerButton();
     say('pressed the power button; a second signal ends the VM at once.');
@@ -27,7 +30,7 @@ export function handleSignals({ machine, say, onEnding }: SignalHandlers): () =>
     ['SIGINT', powerOff],
     ['SIGTERM', powerOff],
     ['SIGHUP', () => onEnding({ kind: 'hangup' })],
-    ['SIGQUIT', (signal) => onEnding({ kind: 'forced', signal })],
+    ['SIGQUIT', unplug],
   ];
   const ignored = ignoredSignals();
   const installed = handlers.filter(([signal]) => !(signal in MAY_BE_IGNORED && ignored.has(signal)));

@@ -32,6 +32,10 @@ const WORDS: Readonly<Record<string, Act>> = {
 
 async function start(config: VmConfig): Promise<RunningMachine> {
   if (config.commandLine.includes('refuse')) throw new RangeError('refused to start');
+  if (config.commandLine.includes('slow')) {
+    config.console.output.write('unpacking\r\n');
+    await new Promise(() => setInterval(() => {}, 1000));
+  }
   const { promise: outcome, resolve: end } = Promise.withResolvers<VmOutcome>();
   const { input, output } = config.console;
   output.write(`guest up, ${config.commandLine}\r\n`);
