@@ -7,7 +7,7 @@
  */
 import { GuestMemory, type MemoryBacking } from '@vireo/guest-memory';
 import type { Vm } from '@vireo/hypervisor';
-import { Mapping, madvise } from '@vireo/linux';
+import { HostError, Mapping, type MemoryAdvice, madvise } from '@vireo/linux';
 import { ramRanges } from './layout.ts';
 
 export class GuestRam {
