@@ -14,13 +14,19 @@ import { openKvm } from './index.ts';
 
 const DEVICE = '/dev/kvm';
 
-/** Whatever KVM runs on; the others are found by running their instructions. */
+/** Whatever KVM runs on; others are found by running their instructions. */
 const ALWAYS: readonly Feature[] = ['threads', 'in-kernel-interrupt-controllers'];
-/** What no processor with virtualization and no kernel since 4.x lacks. */
-const WITH_HARDWARE: readonly Feature[] = [
+const ON_HARDWARE: readonly Feature[] = ['hardware-debug', 'software-breakpoints', 'segment-checks'];
+/**
+ * What QEMU 7.2's software emulation, KVM's processor in the lab, does not do as the manuals say: it loads DR7 from the
+ * VMCB without arming it and leaves armed what a guest set, intercepts neither INT3 nor XSETBV, and does not check
+ * segment limits.
+ */
+const NOT_IN_QEMU: readonly Feature[] = [...ON_HARDWARE, 'xsave', 'avx'];
+/** No processor with virtualization and no kernel since 4.x lacks these. */
+const EXPECTED_ON_HARDWARE: readonly Feature[] = [
   ...ALWAYS,
-  ...(['hardware-debug', 'readonly-memory', 'tsc-deadline', 'kvmclock'] as const),
-  ...(['x2apic', 'x87', 'sse', 'cmpxchg16b'] as const),
+  ...(['readonly-memory', 'tsc-deadline', 'kvmclock', 'x2apic', 'x87', 'sse', 'cmpxchg16b'] as const),
 ];
 const hardware = ['kvm_intel', 'kvm_amd'].some((name) => existsSync(`/sys/module/${name}`));
 
@@ -32,7 +38,7 @@ if (missing !== undefined) {
   if (hardware) {
     test('a KVM on VMX or SVM has every feature that such hosts have', () => {
       assert.deepEqual(
-        WITH_HARDWARE.filter((feature) => !subject.features.has(feature)),
+        EXPECTED_ON_HARDWARE.filter((feature) => !subject.features.has(feature)),
         [],
       );
     });
@@ -56,8 +62,7 @@ function openSubject(): ConformanceSubject {
   const features = new Set<Feature>(ALWAYS);
   if (readonlyMemory) features.add('readonly-memory');
   if (tscDeadlineTimer) features.add('tsc-deadline');
-  if (hardware) features.add('hardware-debug');
-  if (!readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG')) features.add('segment-checks');
+  if (hardware) for (const feature of ON_HARDWARE) features.add(feature);
   const mappings = new Map<MemoryBacking, Mapping>();
   const subject: ConformanceSubject = {
     name: 'kvm',
@@ -75,5 +80,8 @@ function openSubject(): ConformanceSubject {
       mappings.delete(backing);
     },
   };
-  return { ...subject, features: probeFeatures(subject) };
+  const found = probeFeatures(subject);
+  const emulated = readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG');
+  if (emulated) for (const feature of NOT_IN_QEMU) found.delete(feature);
+  return { ...subject, features: found };
 }

@@ -13,9 +13,11 @@ export type Feature =
   | 'tsc-deadline'
   | 'x2apic'
   | 'readonly-memory'
-  /** Execute breakpoints and watchpoints of the debugger, and the guest's own debug registers. */
+  /** Execute breakpoints and watchpoints, the debugger's and the guest's own. */
   | 'hardware-debug'
-  /** Limits and types of segments are checked: QEMU's software emulation, KVM's processor in the lab, does not. */
+  /** INT3 as a debug exit. */
+  | 'software-breakpoints'
+  /** Limits and types of segments are checked. */
   | 'segment-checks'
   | 'kvmclock'
   | 'cmpxchg16b'

@@ -22,8 +22,9 @@ const MSRS: readonly Msr[] = [
   { name: 'KERNEL_GS_BASE', index: 0xc0000102, fromHost: 0xffff_ffff_ffff_f000n, fromGuest: 0x3000n },
   { name: 'PAT', index: 0x277, fromHost: 0x0007_0106_0007_0106n, fromGuest: 0x0407_0506_0007_0106n },
   { name: 'SYSENTER_CS', index: 0x174, fromHost: 0x10n, fromGuest: 0x18n },
-  { name: 'SYSENTER_ESP', index: 0x175, fromHost: 0xffff_c000_0000_0000n, fromGuest: 0x9000n },
-  { name: 'SYSENTER_EIP', index: 0x176, fromHost: 0xffff_ffff_8123_4560n, fromGuest: 0xa000n },
+  // AMD's processors keep 32 bits of these two.
+  { name: 'SYSENTER_ESP', index: 0x175, fromHost: 0xc000_0010n, fromGuest: 0x9000n },
+  { name: 'SYSENTER_EIP', index: 0x176, fromHost: 0x8123_4560n, fromGuest: 0xa000n },
   { name: 'MISC_ENABLE', index: 0x1a0, fromHost: 0x1n, fromGuest: 0x1n },
 ];
 
