@@ -46,8 +46,8 @@ export interface HypervisorCapabilities {
 
 export interface VmOptions {
   /**
-   * 'in-kernel': the accelerator has PICs, an I/O APIC (24 pins, GSI n on pin n), a PIT and a LAPIC per vCPU, and a
-   * halted vCPU waits inside `run`. 'none': HLT is an exit and `Vcpu.injectInterrupt` delivers. Default 'none'.
+   * 'in-kernel': the accelerator has PICs, an I/O APIC (24 pins), a PIT (GSI 0) and a LAPIC per vCPU, and a halted vCPU
+   * waits inside `run`. Until `setGsiRouting`, GSI n leads to pin n of the I/O APIC and, below 16, to input n of the PICs. 'none': HLT is an exit and `Vcpu.injectInterrupt` delivers. Default 'none'.
    */
   readonly interruptControllers?: 'in-kernel' | 'none';
 }
@@ -76,11 +76,18 @@ export interface ClockState {
 
 export interface Vm extends InterruptSink {
   readonly id: number;
-  /** Adds a slot, or moves or changes the one with this id; atomic towards running vCPUs' accesses elsewhere. */
+  /**
+   * Adds a slot, or moves or changes the one with this id; atomic towards running vCPUs' accesses elsewhere.
+   * @throws when it overlaps another; then nothing has changed
+   */
   setMemorySlot(slot: MemorySlot): void;
   /** The range becomes MMIO. */
   deleteMemorySlot(id: number): void;
-  /** One bit a page written by the guest since the last call; atomically read and cleared. */
+  /**
+   * One bit a page written by the guest since the last call; atomically read and cleared. Starts empty whenever logging
+   * is turned on.
+   * @throws when the slot keeps no log
+   */
   takeDirtyLog(id: number): Uint8Array;
   /** Ids count from 0 and are the vCPUs' APIC ids. */
   createVcpu(id: number): VcpuHandle;
@@ -132,7 +139,10 @@ export interface GuestDebug {
   readonly singleStep?: boolean;
   /** INT3 in the guest becomes a debug exit. */
   readonly softwareBreakpoints?: boolean;
-  /** Replaces the guest's own debug registers while set; at most `hardwareBreakpoints`. */
+  /**
+   * Replaces the guest's own debug registers while set; at most `hardwareBreakpoints`. An execute breakpoint stops before
+   * its instruction, and again there at the next `run` until it is taken away.
+   */
   readonly hardwareBreakpoints?: readonly HardwareBreakpoint[];
 }
 
@@ -183,7 +193,10 @@ export interface Vcpu {
   getCpuid(): CpuidEntry[];
   setGuestDebug(debug: GuestDebug): void;
 
-  /** Delivers an external interrupt, on a VM without in-kernel controllers, when the guest can take one. */
+  /**
+   * Delivers an external interrupt at the next `run`, on a VM without in-kernel controllers. Whether the guest can take
+   * one is the caller's to know: after 'interrupt-window', or after 'hlt' with IF set.
+   */
   injectInterrupt(vector: number): void;
   /** While on, `run` returns 'interrupt-window' when the guest can take an external interrupt. */
   requestInterruptWindow(on: boolean): void;
