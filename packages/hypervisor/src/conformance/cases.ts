@@ -1,4 +1,5 @@
 /** Every case of the suite, by subject. */
+import { arithmeticCases } from './cases/arithmetic.ts';
 import { clockCases } from './cases/clock.ts';
 import { cpuidCases } from './cases/cpuid.ts';
 import { debugCases } from './cases/debug.ts';
@@ -9,26 +10,30 @@ import { exceptionCases } from './cases/exceptions.ts';
 import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
 import { kickCases } from './cases/kick.ts';
+import { lapicCases } from './cases/lapic.ts';
 import { memorySlotCases } from './cases/memory-slots.ts';
-import { lapicCases, messageCases } from './cases/messages.ts';
+import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
 import { msrCases } from './cases/msrs.ts';
 import { pagingCases } from './cases/paging.ts';
 import { pioCases } from './cases/pio.ts';
+import { privilegeCases } from './cases/privilege.ts';
 import { programCases } from './cases/programs.ts';
 import { saveRestoreCases } from './cases/save-restore.ts';
 import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
 import { smpCases } from './cases/smp.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
 import { wakeCases } from './cases/wake.ts';
+import { watchpointCases } from './cases/watchpoints.ts';
 import type { ConformanceCase } from './conformance-case.ts';
 
 export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase[]>> = {
   'port I/O': pioCases,
   MMIO: mmioCases,
-  'integer programs': [...programCases, ...flagCases],
+  'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
   exceptions: exceptionCases,
+  privilege: privilegeCases,
   paging: pagingCases,
   'modes and segments': modeCases,
   'interrupts without controllers': deliveryWithoutControllersCases,
@@ -44,6 +49,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'save and restore with controllers': saveRestoreControllerCases,
   'events in delivery': eventCases,
   'debug stops': debugCases,
+  watchpoints: watchpointCases,
   CPUID: cpuidCases,
   MSRs: msrCases,
   'x87, SSE and AVX': vectorStateCases,

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import {
   type Assembler,
-  addressOf,
   al,
   at,
   ax,
@@ -27,8 +26,7 @@ import {
 } from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
-import { DATA, type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
-import type { MachineOptions } from '../machine.ts';
+import { DATA, type GuestMode, SELECTORS } from '../guest-layout.ts';
 import type { Feature } from '../subject.ts';
 
 interface Fault {
@@ -224,86 +222,6 @@ const faultCases = FAULTS.map(
   },
 );
 
-/** Goes to privilege level 3 at `user`, on its own stack. */
-function enterUserMode(a: Assembler): void {
-  const long = a.codeBits === 64;
-  // QEMU's software emulation aborts on a 32-bit TSS that was not loaded by LTR but set busy, as hardware has it.
-  a.mov(eax, SELECTORS.tss);
-  a.ltr(ax);
-  a.push(SELECTORS.userData);
-  a.push(USER_STACK_TOP);
-  a.push(0x2); // flags: IF off, IOPL 0
-  a.push(long ? SELECTORS.userCode64 : SELECTORS.userCode32);
-  a.push(addressOf('user'));
-  a.iret();
-  a.label('user');
-}
-
-function userFault(name: string, mode: GuestMode, write: (a: Assembler) => void): ConformanceCase {
-  return {
-    name,
-    run(t) {
-      const options: MachineOptions = {
-        mode,
-        code(a) {
-          enterUserMode(a);
-          a.label('fault');
-          write(a);
-          a.jmp('fault');
-          exceptionHandler(a, 13, { errorCode: true });
-        },
-        vectors: { 13: 'exception 13' },
-      };
-      const machine = t.machine(options);
-      assert.deepEqual(machine.finish(), [13, 0, machine.program.address('fault')]);
-    },
-  };
-}
-
-const userGate: ConformanceCase = {
-  name: 'INT n from privilege level 3 switches to the stack in the TSS, and IRET goes back',
-  run(t) {
-    const machine = t.machine({
-      code(a) {
-        enterUserMode(a);
-        a.int(0x80);
-        a.int(0x81);
-        a.label('gate 80');
-        a.mov(rax, rsp);
-        reportEax(a);
-        a.mov(rax, qword(rsp, 8)); // CS
-        reportEax(a);
-        a.mov(rax, qword(rsp, 24)); // RSP
-        reportEax(a);
-        a.iret(64);
-        a.label('gate 81');
-        report(a, 0x81);
-        done(a);
-      },
-      userVectors: { 128: 'gate 80', 129: 'gate 81' },
-    });
-    assert.deepEqual(machine.finish(), [STACK_TOP - 40, SELECTORS.userCode64, USER_STACK_TOP, 0x81]);
-  },
-};
-
-const privilegedGate: ConformanceCase = {
-  name: 'INT n from privilege level 3 through a gate of level 0 is #GP with the gate',
-  run(t) {
-    const machine = t.machine({
-      mode: 'protected', // QEMU's software emulation gives another error code in 64-bit mode
-      code(a) {
-        enterUserMode(a);
-        a.label('fault');
-        a.int(0x80);
-        exceptionHandler(a, 13, { errorCode: true });
-        exceptionHandler(a, 128);
-      },
-      vectors: { 13: 'exception 13', 128: 'exception 128' },
-    });
-    assert.deepEqual(machine.finish(), [13, 0x80 * 8 + 2, machine.program.address('fault')]);
-  },
-};
-
 const doubleFault: ConformanceCase = {
   name: 'a #GP whose gate is missing is a double fault with error code 0',
   run(t) {
@@ -422,11 +340,6 @@ function tripleFault(mode: GuestMode): ConformanceCase {
 export const exceptionCases: readonly ConformanceCase[] = [
   ...faultCases,
   pageFaultAddress,
-  userGate,
-  privilegedGate,
-  userFault('HLT at privilege level 3 is #GP(0)', 'long', (a) => a.hlt()),
-  userFault('OUT at privilege level 3 without permission is #GP(0)', 'long', (a) => a.out(0x80, al)),
-  userFault('CLI at privilege level 3 is #GP(0)', 'protected', (a) => a.cli()),
   doubleFault,
   realModeInterrupt,
   realModeDivide,

@@ -6,7 +6,8 @@ import type { ConformanceCase } from '../conformance-case.ts';
 import { answer, exitValue } from '../exit-data.ts';
 import { delay, done, report, reportEax, spin } from '../guest-code.ts';
 import { CODE, DATA, MMIO } from '../guest-layout.ts';
-import type { MachineOptions } from '../machine.ts';
+import { Machine, type MachineOptions } from '../machine.ts';
+import { Watchdog } from '../watchdog.ts';
 
 const SPINNING: MachineOptions = {
   code(a) {
@@ -52,6 +53,24 @@ const beforeRun: ConformanceCase = {
     machine.handle(0).kick();
     machine.handle(0).kick();
     assert.equal(cpu.run().kind, 'interrupted');
+  },
+};
+
+const fromSeed: ConformanceCase = {
+  name: 'a thread that has only the seed kicks a vCPU out of an endless loop: the suite’s own watchdog',
+  needs: ['threads'],
+  async run(t) {
+    const watchdog = await Watchdog.start(t.subject.workerModule);
+    try {
+      const machine = new Machine(t.subject, watchdog, SPINNING);
+      watchdog.arm('a guest that never ends', 50);
+      machine.expectIo('out', 0xf0);
+      assert.throws(() => machine.run(), /did not come to its end in time/);
+      await watchdog.settle();
+      machine.close();
+    } finally {
+      await watchdog.stop();
+    }
   },
 };
 
@@ -225,6 +244,7 @@ export const kickCases: readonly ConformanceCase[] = [
   latency,
   beforeRun,
   notSwallowed,
+  fromSeed,
   storm,
   immediateExit,
   beforeFirstRun,

@@ -56,6 +56,19 @@ function gdtPointer(a: Assembler): void {
   a.dd(GDT);
 }
 
+/** From protected mode; the 64-bit code starts at the label 'long'. */
+function enterLongMode(a: Assembler): void {
+  setFlag(a, cr4, CR4_PAE);
+  a.mov(eax, PML4);
+  a.mov(cr3, eax);
+  a.mov(ecx, EFER);
+  a.rdmsr();
+  a.or(eax, EFER_LME);
+  a.wrmsr();
+  setFlag(a, cr0, CR0_PG);
+  a.jmpFar(SELECTORS.code64, addressOf('long'));
+}
+
 const realToLong: ConformanceCase = {
   name: 'real to protected to 64-bit mode, by CR0, CR4, EFER and far jumps',
   run(t) {
@@ -71,15 +84,7 @@ const realToLong: ConformanceCase = {
         a.label('protected');
         loadDataSegments(a, SELECTORS.data);
         report(a, 32);
-        setFlag(a, cr4, CR4_PAE);
-        a.mov(eax, PML4);
-        a.mov(cr3, eax);
-        a.mov(ecx, EFER);
-        a.rdmsr();
-        a.or(eax, EFER_LME);
-        a.wrmsr();
-        setFlag(a, cr0, CR0_PG);
-        a.jmpFar(SELECTORS.code64, addressOf('long'));
+        enterLongMode(a);
         a.bits(64);
         a.label('long');
         a.mov(rax, 0x1234_5678_9abc_def0n);
@@ -195,25 +200,30 @@ const unreal: ConformanceCase = {
   },
 };
 
+/** Leads SYSCALL to the label 'kernel', with IF clear. */
+function enableSystemCalls(a: Assembler): void {
+  a.mov(ecx, EFER);
+  a.rdmsr();
+  a.or(eax, EFER_SCE);
+  a.wrmsr();
+  for (const [msr, low, high] of [
+    [STAR, 0, (0x18 << 16) | SELECTORS.code64],
+    [LSTAR, addressOf('kernel'), 0],
+    [SFMASK, 0x200, 0],
+  ] as const) {
+    a.mov(ecx, msr);
+    a.mov(eax, low);
+    a.mov(edx, high);
+    a.wrmsr();
+  }
+}
+
 const systemCall: ConformanceCase = {
   name: 'SYSCALL and SYSRET between privilege levels 3 and 0',
   run(t) {
     const machine = t.machine({
       code(a) {
-        a.mov(ecx, EFER);
-        a.rdmsr();
-        a.or(eax, EFER_SCE);
-        a.wrmsr();
-        for (const [msr, low, high] of [
-          [STAR, 0, (0x18 << 16) | SELECTORS.code64],
-          [LSTAR, addressOf('kernel'), 0],
-          [SFMASK, 0x200, 0],
-        ] as const) {
-          a.mov(ecx, msr);
-          a.mov(eax, low);
-          a.mov(edx, high);
-          a.wrmsr();
-        }
+        enableSystemCalls(a);
         a.mov(rcx, addressOf('user'));
         a.mov(r11, 0x202);
         a.sysretq();

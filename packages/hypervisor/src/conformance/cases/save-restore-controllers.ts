@@ -22,7 +22,7 @@ import {
 } from '../guest-code.ts';
 import { CODE, REPORT_PORT } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
-import { msi } from './messages.ts';
+import { msi } from './interrupt-guest.ts';
 import { compareMoved, moveToNewMachine, type Scenario } from './moves.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers'] as const;

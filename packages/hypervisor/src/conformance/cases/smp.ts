@@ -33,7 +33,7 @@ import {
 import { CODE, DATA, GDT, SELECTORS } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
-import { msi } from './messages.ts';
+import { msi } from './interrupt-guest.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers', 'threads'] as const;
 const VCPUS = 4;
@@ -119,9 +119,8 @@ function startedGuest(
 }
 
 async function openAll(t: CaseContext, machine: Machine): Promise<VcpuThread[]> {
-  const threads: VcpuThread[] = [];
-  for (let id = 0; id < VCPUS; id++) threads.push(await t.thread(machine, id, id === 0 ? CODE : undefined));
-  return threads;
+  const ids = Array.from({ length: VCPUS }, (_, id) => id);
+  return await Promise.all(ids.map((id) => t.thread(machine, id, id === 0 ? CODE : undefined)));
 }
 
 const bringUp: ConformanceCase = {
@@ -183,41 +182,43 @@ const oneOnly: ConformanceCase = {
   },
 };
 
+/** Increments with LOCK at FLAGS, and under a spin lock at FLAGS + 40h; then counts itself at FLAGS + 80h. */
+function incrementTwice(a: Assembler, id: string, rounds: number): void {
+  a.mov(ecx, rounds);
+  a.label(`round ${id}`);
+  a.lock();
+  a.inc(dword(FLAGS));
+  a.label(`acquire ${id}`);
+  a.pause();
+  a.mov(eax, 1);
+  a.xchg(dword(LOCK), eax);
+  a.test(eax, eax);
+  a.jcc('ne', `acquire ${id}`);
+  a.inc(dword(FLAGS + 0x40));
+  a.mov(dword(LOCK), 0);
+  a.dec(ecx);
+  a.jcc('ne', `round ${id}`);
+  a.lock();
+  a.inc(dword(FLAGS + 0x80));
+}
+
 const lockedCounter: ConformanceCase = {
   name: 'locked increments from four vCPUs at once lose none, and a spin lock protects a plain counter',
   needs: NEEDS,
   async run(t) {
     const rounds = 5000;
-    const work = (a: Assembler, id: string) => {
-      a.mov(ecx, rounds);
-      a.label(`round ${id}`);
-      a.lock();
-      a.inc(dword(FLAGS));
-      a.label(`acquire ${id}`);
-      a.pause();
-      a.mov(eax, 1);
-      a.xchg(dword(LOCK), eax);
-      a.test(eax, eax);
-      a.jcc('ne', `acquire ${id}`);
-      a.inc(dword(FLAGS + 0x40));
-      a.mov(dword(LOCK), 0);
-      a.dec(ecx);
-      a.jcc('ne', `round ${id}`);
-      a.lock();
-      a.inc(dword(FLAGS + 0x80));
-    };
     const machine = t.machine(
       startedGuest(
         (a) => {
           startOthers(a);
-          work(a, 'boot');
+          incrementTwice(a, 'boot', rounds);
           waitFor(a, FLAGS + 0x80, VCPUS);
           done(a);
         },
         (a) => {
           a.lock();
           a.inc(dword(COUNTER));
-          work(a, 'others');
+          incrementTwice(a, 'others', rounds);
           haltForEver(a);
         },
       ),
@@ -230,54 +231,54 @@ const lockedCounter: ConformanceCase = {
   },
 };
 
-/** vCPU 0 sends PING to all others, halted; each answers with PONG; rounds of them. */
+/** Sends PING to all others, in rounds, and waits for their PONGs, halted; reports how many PINGs arrived. */
+function pingAll(a: Assembler, rounds: number): void {
+  startOthers(a);
+  a.mov(esi, rounds);
+  a.label('round');
+  a.mov(dword(FLAGS), 0);
+  a.mov(dword(APIC_ICR_LOW), FIXED_ALL_BUT_SELF | PING);
+  a.label('wait');
+  // A PONG may arrive after the comparison: STI's shadow lets it in only once HLT waits.
+  a.sti();
+  a.hlt();
+  a.cli();
+  a.cmp(dword(FLAGS), VCPUS - 1);
+  a.jcc('ne', 'wait');
+  a.dec(esi);
+  a.jcc('ne', 'round');
+  a.mov(eax, dword(FLAGS + 0x40));
+  reportEax(a);
+  done(a);
+  a.label('pong');
+  lapicEoi(a);
+  a.iret();
+}
+
+function answerPings(a: Assembler): void {
+  a.lock();
+  a.inc(dword(COUNTER));
+  a.sti();
+  haltForEver(a);
+  a.label('ping');
+  a.lock();
+  a.inc(dword(FLAGS + 0x40));
+  a.lock();
+  a.inc(dword(FLAGS));
+  lapicEoi(a);
+  a.mov(dword(APIC_ICR_HIGH), 0);
+  a.mov(dword(APIC_ICR_LOW), 0x4000 | PONG);
+  a.iret();
+}
+
 const pingPong: ConformanceCase = {
   name: 'IPIs wake three halted vCPUs and come back, a hundred times',
   needs: NEEDS,
   async run(t) {
     const rounds = 100;
     const machine = t.machine(
-      startedGuest(
-        (a) => {
-          startOthers(a);
-          a.mov(esi, rounds);
-          a.label('round');
-          a.mov(dword(FLAGS), 0);
-          a.mov(dword(APIC_ICR_LOW), FIXED_ALL_BUT_SELF | PING);
-          a.label('wait');
-          a.sti();
-          a.hlt();
-          a.cli();
-          a.cmp(dword(FLAGS), VCPUS - 1);
-          a.jcc('ne', 'wait');
-          a.dec(esi);
-          a.jcc('ne', 'round');
-          a.mov(eax, dword(FLAGS + 0x40));
-          reportEax(a);
-          done(a);
-          a.label('pong');
-          lapicEoi(a);
-          a.iret();
-        },
-        (a) => {
-          a.lock();
-          a.inc(dword(COUNTER));
-          a.sti();
-          haltForEver(a);
-          a.label('ping');
-          a.lock();
-          a.inc(dword(FLAGS + 0x40));
-          a.lock();
-          a.inc(dword(FLAGS));
-          lapicEoi(a);
-          a.mov(dword(APIC_ICR_HIGH), 0);
-          a.mov(dword(APIC_ICR_LOW), 0x4000 | PONG);
-          a.iret();
-        },
-        { vectors: { [PING]: 'ping', [PONG]: 'pong' } },
-      ),
+      startedGuest((a) => pingAll(a, rounds), answerPings, { vectors: { [PING]: 'ping', [PONG]: 'pong' } }),
     );
-    // A PONG may arrive between the comparison and HLT: STI's shadow makes the two one.
     const threads = await openAll(t, machine);
     for (const thread of threads) thread.start();
     assert.equal(await threads[0]!.report(), rounds * (VCPUS - 1));

@@ -8,7 +8,7 @@ import { delay, done, enableLapic, lapicEoi, report, routeIoapicPin } from '../g
 import { CODE } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
-import { msi } from './messages.ts';
+import { msi } from './interrupt-guest.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers', 'threads'] as const;
 const READY = 1;
