@@ -1,5 +1,6 @@
 /**
- * Makes packages/cli/gen/: the vireo command as two CommonJS files, one for the program and one for a vCPU's thread.
+ * Makes packages/cli/gen/: the vireo command as a few CommonJS files, one for each way through it that start-up time
+ * matters for, and one for a vCPU's thread.
  *
  * The source runs as it is. The bundle is for start-up time, which is part of every VM's boot: loading a hundred
  * modules and stripping their types costs ten times what running them does, once in each thread. It knows the
@@ -7,42 +8,90 @@
  */
 
 import { copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { build } from 'esbuild';
+import { basename, join, relative, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 const OUT = join(ROOT, 'packages/cli/gen');
-const SOURCES = ['packages/cli/src/start.ts', 'packages/vmm/src/vcpu/vcpu-worker.ts'] as const;
+const MAIN = 'packages/cli/src/start.ts';
+const WORKER = 'packages/vmm/src/vcpu/vcpu-worker.ts';
 /** Files that the program reads from beside itself. */
 const ASSETS = ['packages/images/src/guest-init.sh', 'packages/images/src/guest-linuxrc.sh'];
 
-/** Shared by both: what ES modules know of their own place. */
+/** What ES modules know of their own place. */
 const BANNER = "const __fileUrl = require('node:url').pathToFileURL(__filename).href;";
 
-async function bundle(entry: string, name: string, minify: boolean): Promise<string[]> {
-  const result = await build({
+/** A source's file in gen/. */
+const outputName = (source: string) => `${basename(source, '.ts')}.cjs`;
+
+/**
+ * What the source imports only when it needs it, a relative path in `import()`, is a file of its own here, too: to
+ * read and to hash what is not run takes time. Packages are put in where they are imported.
+ */
+function splitDynamicImports(found: (source: string) => void): Plugin {
+  return {
+    name: 'split-dynamic-imports',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.{1,2}\// }, ({ kind, path, resolveDir }) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const source = relative(ROOT, resolve(resolveDir, path));
+        found(source);
+        return { path: `./${outputName(source)}`, external: true };
+      });
+    },
+  };
+}
+
+interface Bundle {
+  /** The sources of ours that are in it. */
+  readonly sources: string[];
+  /** Those it imports when it needs them. */
+  readonly later: string[];
+}
+
+async function bundle(entry: string): Promise<Bundle> {
+  const later = new Set<string>();
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
-    outfile: join(OUT, name),
+    outfile: join(OUT, outputName(entry)),
     bundle: true,
     platform: 'node',
     format: 'cjs',
     target: 'node24',
     external: ['koffi'],
-    minifySyntax: minify,
+    minifySyntax: true, // but neither names nor lines: stack traces stay readable
+    // `import()` of a CommonJS file would start the ES module loader.
+    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '__fileUrl', 'import.meta.dirname': '__dirname' },
     banner: { js: BANNER },
+    plugins: [splitDynamicImports((source) => later.add(source))],
     metafile: true,
     logLevel: 'warning',
   });
-  return Object.keys(result.metafile.inputs).filter((path) => path.startsWith('packages/'));
+  const sources = Object.keys(metafile.inputs).filter((path) => path.startsWith('packages/'));
+  return { sources, later: [...later] };
+}
+
+async function bundleAll(entries: readonly string[]): Promise<string[]> {
+  const bundled = new Map<string, Bundle>();
+  const names = new Set<string>();
+  for (const queue = [...entries]; queue.length > 0; ) {
+    const entry = queue.pop()!;
+    if (bundled.has(entry)) continue;
+    if (names.has(outputName(entry))) throw new Error(`two sources would be gen/${outputName(entry)}`);
+    names.add(outputName(entry));
+    bundled.set(entry, await bundle(entry));
+    queue.push(...bundled.get(entry)!.later);
+  }
+  return [...bundled.values()].flatMap(({ sources }) => sources);
 }
 
 /** Path, size in bytes and time of change in whole seconds of each source. Not finer: file systems differ. */
 function fingerprint(paths: readonly string[]): [string, number, number][] {
   return [...new Set(paths)].sort().map((path) => {
     const { size, mtimeMs } = statSync(join(ROOT, path));
-    return [relative(OUT, join(ROOT, path)), size, Math.floor(mtimeMs / 1000)];
+    return [relative(join(ROOT, 'packages'), join(ROOT, path)), size, Math.floor(mtimeMs / 1000)];
   });
 }
 
@@ -50,23 +99,19 @@ function fingerprint(paths: readonly string[]): [string, number, number][] {
 function prelude(sources: string): string {
   return `'use strict';
 const { statSync } = require('node:fs');
-const { join } = require('node:path');
+const packages = __dirname + '/../../';
+const ifThere = { throwIfNoEntry: false };
 const isCurrent = ${sources}.every(([path, size, seconds]) => {
-  const stat = statSync(join(__dirname, path), { throwIfNoEntry: false });
+  const stat = statSync(packages + path, ifThere);
   return stat !== undefined && stat.size === size && Math.floor(stat.mtimeMs / 1000) === seconds;
 });
-if (isCurrent) require('./vireo-program.cjs');
+if (isCurrent) require('./${outputName(MAIN)}');
 else import('../src/start.ts');
 `;
 }
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
-const inputs = await Promise.all([
-  bundle(SOURCES[0], 'vireo-program.cjs', true),
-  bundle(SOURCES[1], 'vcpu-worker.cjs', true),
-]);
-const sources = JSON.stringify(fingerprint(inputs.flat()));
-writeFileSync(join(OUT, 'vireo.cjs'), prelude(sources));
-for (const asset of ASSETS)
-  copyFileSync(join(ROOT, asset), join(OUT, asset.slice(asset.lastIndexOf('/') + 1)));
+const sources = await bundleAll([MAIN, WORKER]);
+writeFileSync(join(OUT, 'vireo.cjs'), prelude(JSON.stringify(fingerprint(sources))));
+for (const asset of ASSETS) copyFileSync(join(ROOT, asset), join(OUT, basename(asset)));

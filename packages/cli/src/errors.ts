@@ -2,17 +2,16 @@
  * What goes wrong, in one line for the user, and the exit status. Four kinds, never mixed: what the user asked
  * wrongly (2), what the host refuses (1), what the guest does (an outcome, not an error), and bugs of ours (1).
  */
-import { UserError } from '@vireo/errors';
 
 export interface Explanation {
   readonly line: string;
   readonly exitStatus: 1 | 2;
 }
 
-/** The host's errors come from Node, too: the shape says which they are. */
+/** By shape, not by class: the host's errors come from Node, too, and each file of the bundle has classes of its own. */
 export function explain(error: unknown): Explanation {
   if (!(error instanceof Error)) return { line: bugLine(String(error)), exitStatus: 1 };
-  if (error instanceof UserError) return { line: line(error.message, error.fix), exitStatus: 2 };
+  if (error.name === 'UserError') return { line: line(error.message, property(error, 'fix')), exitStatus: 2 };
   if (error.name === 'HostError')
     return { line: line(error.message, property(error, 'advice')), exitStatus: 1 };
   if (property(error, 'syscall') !== undefined) return { line: line(error.message), exitStatus: 1 };
