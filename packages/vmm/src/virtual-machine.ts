@@ -14,6 +14,7 @@ export class VirtualMachine {
   readonly #console: SerialConsole;
   readonly #hypervisor: Hypervisor;
   readonly #files: BootFiles;
+  readonly #stopRequested = Promise.withResolvers<'stopped'>();
   #machine: Machine;
 
   private constructor(
@@ -57,6 +58,7 @@ export class VirtualMachine {
 
   /** Ends the VM at once, as pulling the plug does. */
   async stop(): Promise<void> {
+    this.#stopRequested.resolve('stopped');
     this.#machine.stop();
     await this.outcome;
   }
@@ -65,6 +67,9 @@ export class VirtualMachine {
     for (;;) {
       const outcome = this.#outcomeOf(await this.#machine.ended);
       if (outcome !== undefined) return outcome;
+      // What a guest prints at each of its resets waits here for its reader, not in memory.
+      const next = await Promise.race([this.#stopRequested.promise, this.#console.ready()]);
+      if (next === 'stopped') return { kind: 'stopped' };
       this.#machine = new Machine(this.#config, this.#console);
       try {
         this.#machine.start(this.#hypervisor, this.#files);

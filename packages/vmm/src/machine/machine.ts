@@ -5,6 +5,7 @@
 import { initialRegisters, type LoadedKernel, loadLinux } from '@vireo/boot';
 import { Uart16550 } from '@vireo/devices/uart16550';
 import type { Hypervisor, Vm } from '@vireo/hypervisor';
+import { HostError } from '@vireo/linux/host-error';
 import type { VcpuFailure, VmConfig } from '../config.ts';
 import { ExitServer } from '../vcpu/exit-server.ts';
 import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
@@ -37,6 +38,8 @@ export class Machine {
   readonly #uart = new SharedArrayBuffer(Uart16550.sharedSizeBytes);
   readonly #threads: VcpuThread[];
   readonly #first = Promise.withResolvers<MachineEnd>();
+  /** Nothing is started and no device is used any more. */
+  #over = false;
   #platform: Platform | undefined;
   #server: ExitServer | undefined;
   #ram: GuestRam | undefined;
@@ -55,8 +58,12 @@ export class Machine {
     this.ended = this.#first.promise.then((end) => this.#tearDown(end));
   }
 
-  /** @throws UserError, HostError; the machine must then be stopped all the same. */
+  /**
+   * Starts the vCPUs, unless the machine has ended: a thread may have failed to load.
+   * @throws UserError, HostError; the machine must then be stopped all the same.
+   */
   start(hypervisor: Hypervisor, files: BootFiles): void {
+    if (this.#over) return;
     const config = this.#config;
     this.#ram = new GuestRam(config.memoryBytes);
     const loaded = this.#load(this.#ram, files);
@@ -83,7 +90,7 @@ export class Machine {
   }
 
   pressPowerButton(): void {
-    this.#platform?.power.pressPowerButton();
+    if (!this.#over) this.#platform?.power.pressPowerButton();
   }
 
   /** Ends the power cycle now. */
@@ -108,7 +115,9 @@ export class Machine {
     const platform = new Platform(vm, (request) => this.#first.resolve(request));
     this.#platform = platform;
     const line = { set: (level: boolean) => vm.setIrqLine(COM1_GSI, level) };
-    this.#console.attach(new Uart16550({ shared: this.#uart, line, wakeHost: () => {} }));
+    // This thread's own accesses may find that the guest has made room for input.
+    const wakeHost = () => this.#mailbox.ring();
+    this.#console.attach(new Uart16550({ shared: this.#uart, line, wakeHost }));
     this.#server = new ExitServer({
       mailbox: this.#mailbox,
       serve: (access) => platform.serve(access),
@@ -126,6 +135,9 @@ export class Machine {
       case 'failed':
         this.#first.resolve({ kind: end.failure, vcpu, message: end.message, registers: end.registers });
         break;
+      case 'refused':
+        this.#first.resolve({ kind: 'error', error: new HostError(end.call, end.errno, end.details) });
+        break;
       case 'error':
         this.#first.resolve(end);
     }
@@ -133,10 +145,10 @@ export class Machine {
 
   /** In the order in which parts use each other; the last output of the guest is kept. */
   async #tearDown(end: MachineEnd): Promise<MachineEnd> {
+    this.#over = true;
     await Promise.all(this.#threads.map((thread) => thread.stop()));
     this.#server?.stop();
     this.#platform?.close();
-    this.#console.collect();
     this.#console.detach();
     this.#vm?.close();
     this.#ram?.close();

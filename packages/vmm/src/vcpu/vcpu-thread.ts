@@ -26,7 +26,8 @@ export class VcpuThread {
     this.ended = new Promise((resolve) => {
       this.#worker.once('message', resolve);
       this.#worker.once('error', (error) => resolve({ kind: 'error', error }));
-      this.#worker.once('exit', () => resolve({ kind: 'stopped' }));
+      const message = `the thread of vCPU ${data.id} ended without a word`;
+      this.#worker.once('exit', () => resolve({ kind: 'error', error: new Error(message) }));
     });
   }
 

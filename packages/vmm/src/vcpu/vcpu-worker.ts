@@ -8,6 +8,7 @@ import { Bus } from '@vireo/devices/bus';
 import type { VcpuExit } from '@vireo/hypervisor';
 import type { Vcpu } from '@vireo/hypervisor/contract';
 import { openVcpu } from '@vireo/kvm/kvm-vcpu';
+import { HostError } from '@vireo/linux/host-error';
 import { setThreadName } from '@vireo/linux/threads';
 import { attachLocalDevices } from '../machine/local-devices.ts';
 import { ExitLoop } from './exit-loop.ts';
@@ -43,7 +44,9 @@ function runVcpu(start: VcpuStart): VcpuEnd {
       vcpu.close();
     }
   } catch (error) {
-    return { kind: 'error', error };
+    if (!(error instanceof HostError)) return { kind: 'error', error };
+    const { call, errno, subject, advice } = error;
+    return { kind: 'refused', call, errno, details: { subject, advice } };
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the main thread and a vCPU's thread tell each other outside the mailbox. */
+
 import type { CpuidEntry, GeneralRegisters, MsrEntry, SpecialRegisters, VcpuSeed } from '@vireo/hypervisor';
+import type { HostErrorDetails } from '@vireo/linux/host-error';
 
 /** Given when the thread is made, before there is a VM: threads start while the kernel is being loaded. */
 export interface VcpuWorkerData {
@@ -31,5 +33,12 @@ export type VcpuEnd =
       readonly message: string;
       readonly registers: string;
     }
-  /** An error thrown in the thread: what the host refused, or our own bug. */
+  /** What the host refused: a HostError in parts, since an error loses its class on the way. */
+  | {
+      readonly kind: 'refused';
+      readonly call: string;
+      readonly errno: number;
+      readonly details: HostErrorDetails;
+    }
+  /** Any other error thrown in the thread: our own bug. */
   | { readonly kind: 'error'; readonly error: unknown };
