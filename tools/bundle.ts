@@ -88,20 +88,20 @@ async function bundleAll(entries: readonly string[]): Promise<string[]> {
 }
 
 /** Path, size in bytes and time of change in whole seconds of each source. Not finer: file systems differ. */
-function fingerprint(paths: readonly string[]): [string, number, number][] {
+export function fingerprint(paths: readonly string[], root = ROOT): [string, number, number][] {
   return [...new Set(paths)].sort().map((path) => {
-    const { size, mtimeMs } = statSync(join(ROOT, path));
-    return [relative(join(ROOT, 'packages'), join(ROOT, path)), size, Math.floor(mtimeMs / 1000)];
+    const { size, mtimeMs } = statSync(join(root, path));
+    return [relative('packages', path), size, Math.floor(mtimeMs / 1000)];
   });
 }
 
 /** What the launcher starts: the bundle, or the source when one of its files has changed or gone since. */
-function prelude(sources: string): string {
+export function prelude(sources: readonly [string, number, number][]): string {
   return `'use strict';
 const { statSync } = require('node:fs');
 const packages = __dirname + '/../../';
 const ifThere = { throwIfNoEntry: false };
-const isCurrent = ${sources}.every(([path, size, seconds]) => {
+const isCurrent = ${JSON.stringify(sources)}.every(([path, size, seconds]) => {
   const stat = statSync(packages + path, ifThere);
   return stat !== undefined && stat.size === size && Math.floor(stat.mtimeMs / 1000) === seconds;
 });
@@ -110,8 +110,12 @@ else import('../src/start.ts');
 `;
 }
 
-rmSync(OUT, { recursive: true, force: true });
-mkdirSync(OUT);
-const sources = await bundleAll([MAIN, WORKER]);
-writeFileSync(join(OUT, 'vireo.cjs'), prelude(JSON.stringify(fingerprint(sources))));
-for (const asset of ASSETS) copyFileSync(join(ROOT, asset), join(OUT, basename(asset)));
+async function main(): Promise<void> {
+  rmSync(OUT, { recursive: true, force: true });
+  mkdirSync(OUT);
+  const sources = await bundleAll([MAIN, WORKER]);
+  writeFileSync(join(OUT, 'vireo.cjs'), prelude(fingerprint(sources)));
+  for (const asset of ASSETS) copyFileSync(join(ROOT, asset), join(OUT, basename(asset)));
+}
+
+if (import.meta.main) await main();
