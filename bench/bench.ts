@@ -30,9 +30,9 @@ async function main(): Promise<number> {
 
 /** One report for each machine it ran on. */
 async function runBenchmark(options: BenchOptions): Promise<Report[]> {
-  const { here, lab, remark } = plan(options, hostKvm());
+  const { here, lab, remark } = plan(options, options.insideLab ? { kind: 'able' } : hostKvm());
   if (remark !== undefined) say(remark);
-  if (!options.prepared) await prepare(options, ROOT, say);
+  if (!options.insideLab) await prepare(options, ROOT, say);
   const reports: Report[] = [];
   if (here !== 'nothing') {
     const run = options.benchmark === 'boot' ? runBoot : runExits;

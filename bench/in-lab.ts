@@ -22,7 +22,7 @@ export async function runInLab(options: BenchOptions, root: string): Promise<Rep
       '--timeout',
       `${options.timeoutSeconds}`,
     ],
-    ...['node', join(root, 'bench/bench.ts'), ...inside, '--prepared'],
+    ...['node', join(root, 'bench/bench.ts'), ...inside, '--inside-lab'],
   ]);
   const reports = (JSON.parse(output) as JsonReport[]).map(fromJson);
   return reports.map((report) => ({ ...report, environment: { ...report.environment, labHost } }));

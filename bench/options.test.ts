@@ -17,14 +17,14 @@ test('five pairs, and everything, unless told otherwise', () => {
 
 test('options are read', () => {
   const words = ['exits', '--pairs', '7', '--only', 'pio-in,mmio-read', '--on', 'lab', '--format', 'json'];
-  const options = parseBenchOptions([...words, '--json', 'a.json', '--prepared']);
+  const options = parseBenchOptions([...words, '--json', 'a.json', '--inside-lab']);
   assert.equal(options?.benchmark, 'exits');
   assert.equal(options.pairs, 7);
   assert.deepEqual(options.only, ['pio-in', 'mmio-read']);
   assert.equal(options.on, 'lab');
   assert.equal(options.format, 'json');
   assert.equal(options.jsonFile, 'a.json');
-  assert.equal(options.prepared, true);
+  assert.equal(options.insideLab, true);
 });
 
 test('what cannot be is refused with a sentence', () => {

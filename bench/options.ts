@@ -30,8 +30,8 @@ export interface BenchOptions {
   readonly exits: number;
   readonly labMemoryMib: number;
   readonly timeoutSeconds: number;
-  /** What has to be built is there already: set for the run inside the lab, whose repository is read-only. */
-  readonly prepared: boolean;
+  /** Set for the run inside the lab, which has KVM, and a read-only repository in which all is built already. */
+  readonly insideLab: boolean;
 }
 
 /** For the machine the benchmark is on, which may be the lab. */
@@ -76,7 +76,7 @@ const DEFAULTS: Omit<BenchOptions, 'benchmark'> = {
   exits: 20_000,
   labMemoryMib: 3072,
   timeoutSeconds: 7200,
-  prepared: false,
+  insideLab: false,
 };
 
 const NUMBERS = {
@@ -96,7 +96,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   const options: Settable = { benchmark: oneOf('The benchmark', BENCHMARKS, benchmark), ...DEFAULTS };
   for (let i = 0; i < rest.length; i++) {
     const name = rest[i]!;
-    if (name === '--prepared') options.prepared = true;
+    if (name === '--inside-lab') options.insideLab = true;
     else setOption(options, name, rest[++i]);
   }
   for (const name of options.only) oneOf('--only', SCENARIOS[options.benchmark], name);

@@ -42,7 +42,7 @@ function rowsOf(measurement: Measurement, references: readonly string[]): Row[] 
     cells: [
       summary.subject,
       `${formatFigure(summary.median)} ${measurement.unit}`,
-      `${formatFigure(summary.min)} – ${formatFigure(summary.max)}`,
+      `${formatFigure(summary.min, summary.median)} – ${formatFigure(summary.max, summary.median)}`,
       `${summary.samples.length}`,
       ...references.map((name) => formatComparison(summary, name, measurement.unit)),
     ],
@@ -63,8 +63,8 @@ function formatDifference({ difference }: Comparison): string {
   return `${difference < 0 ? '−' : '+'}${formatFigure(Math.abs(difference))} µs`;
 }
 
-/** With as many decimals as tell something. */
-export function formatFigure(value: number): string {
-  const decimals = DECIMALS.find(([below]) => Math.abs(value) < below)?.[1] ?? 0;
+/** With as many decimals as tell something; `like` decides for all figures of a row. */
+export function formatFigure(value: number, like = value): string {
+  const decimals = DECIMALS.find(([below]) => Math.abs(like) < below)?.[1] ?? 0;
   return value.toFixed(decimals);
 }

@@ -23,8 +23,8 @@ export async function runBoot(options: HereOptions): Promise<Report> {
   const monitors = [vireo(join(root, 'packages/cli/bin/vireo')), qemuQ35(qemu), qemuMicrovm(qemu)];
   const linux = tinyGuestsOnly ? [] : linuxScenarios(monitors, options, await linuxFiles());
   const scenarios = [...tinyScenarios(monitors, options, directory.path), ...linux];
-  const measurements = await measure(scenarios, options);
-  return { benchmark: 'boot', environment, notes: notes(options, qemu), measurements };
+  const { measurements, mishaps } = await measure(scenarios, options);
+  return { benchmark: 'boot', environment, notes: [...notes(options, qemu), ...mishaps], measurements };
 }
 
 function notes({ guestMemoryMib, guestCpus }: HereOptions, qemu: Qemu): string[] {

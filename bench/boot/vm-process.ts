@@ -12,7 +12,8 @@ export interface VmCommand {
 export interface VmEnd {
   /** Milliseconds from the start to the process's end. */
   readonly atMs: number;
-  readonly status: number | null;
+  /** A signal's name or an exit status, in words. */
+  readonly how: string;
 }
 
 /** Far above what any run takes, so that nothing hangs for ever. */
@@ -55,7 +56,7 @@ export class VmProcess {
     });
     this.#child.stdin.on('error', () => {}); // it may have ended already
     this.#child.on('error', (error) => this.#failed.reject(error));
-    this.#child.on('close', (status) => this.#end(status));
+    this.#child.on('close', (status, signal) => this.#end(status, signal));
     this.#timer = setTimeout(() => this.#fail(`did not end within ${LIMIT_MS / 1000} s`), LIMIT_MS);
     this.#failed.promise.catch(() => {}); // whoever waits for something hears of it
   }
@@ -90,8 +91,8 @@ export class VmProcess {
       };
       look(this.#now());
     });
-    const tooSoon = this.#ended.promise.then(() => {
-      throw this.#error(`ended before its output matched ${pattern}`);
+    const tooSoon = this.#ended.promise.then(({ how }) => {
+      throw this.#error(`ended (${how}) before its output matched ${pattern}`);
     });
     return await Promise.race([seen, tooSoon, this.#failed.promise]);
   }
@@ -105,8 +106,8 @@ export class VmProcess {
       };
       look(this.#now());
     });
-    const tooSoon = this.#ended.promise.then(() => {
-      throw this.#error(`ended after ${this.#bytes} of ${bytes} bytes`);
+    const tooSoon = this.#ended.promise.then(({ how }) => {
+      throw this.#error(`ended (${how}) after ${this.#bytes} of ${bytes} bytes`);
     });
     return await Promise.race([seen, tooSoon, this.#failed.promise]);
   }
@@ -136,10 +137,10 @@ export class VmProcess {
     for (const watcher of watchers) watcher(now);
   }
 
-  #end(status: number | null): void {
+  #end(status: number | null, signal: NodeJS.Signals | null): void {
     clearTimeout(this.#timer);
     running.delete(this);
-    this.#ended.resolve({ atMs: this.#now(), status });
+    this.#ended.resolve({ atMs: this.#now(), how: signal ?? `status ${status}` });
   }
 
   #fail(what: string): void {

@@ -27,10 +27,11 @@ export async function runExits(options: HereOptions): Promise<Report> {
   const vireo = VireoGuest.start(guest);
   try {
     const scenarios = exitScenarios(exitSubjects(vireo, c), guest, options.exits);
-    const measurements = await measure(scenarios, options);
+    const { measurements, mishaps } = await measure(scenarios, options);
     const versions = compilation.kind === 'compiled' ? { 'C compiler': compilation.compiler } : {};
     const environment = thisEnvironment(options.root, versions);
-    return { benchmark: 'exits', environment, notes: notes(options, compilation), measurements };
+    const allNotes = [...notes(options, compilation), ...mishaps];
+    return { benchmark: 'exits', environment, notes: allNotes, measurements };
   } finally {
     c?.close();
     await vireo.close();
