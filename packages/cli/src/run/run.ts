@@ -34,13 +34,14 @@ export async function run(
 ): Promise<number> {
   process.title = `vireo: ${options.name}`;
   const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<Ending>();
+  let starting: Promise<RunningMachine> | undefined;
   let machine: RunningMachine | undefined;
   const unhandle = handleSignals({ machine: () => machine, say: printLine, onEnding: end });
   const console = new SerialConsole(end);
 
   const runToOutcome = async () => {
     const guest = await findGuest(options);
-    const starting = startMachine(vmConfig(options, guest, console));
+    starting = startMachine(vmConfig(options, guest, console));
     console.open();
     machine = await starting;
     if (console.isInteractive) printHint(options.name);
@@ -49,7 +50,12 @@ export async function run(
   runToOutcome().catch(fail);
   try {
     const ending = await ended;
-    if (ending.kind !== 'outcome') await within(STOP_TIMEOUT_MS, machine?.stop());
+    // A machine that is on its way, too: the process must not end while a thread of it loads native code.
+    if (ending.kind !== 'outcome')
+      await within(
+        STOP_TIMEOUT_MS,
+        starting?.then((it) => it.stop(), ignore),
+      );
     await within(FLUSH_TIMEOUT_MS, flush(console));
     console.close();
     return report(ending, options);
@@ -58,6 +64,8 @@ export async function run(
     unhandle();
   }
 }
+
+function ignore(): void {}
 
 async function startVirtualMachine(config: VmConfig): Promise<RunningMachine> {
   const { VirtualMachine } = await import('@vireo/vmm');

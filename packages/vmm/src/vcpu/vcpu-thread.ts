@@ -39,7 +39,9 @@ export class VcpuThread {
   /** Ends the thread, wherever it is; resolves when it has let go of the vCPU. */
   async stop(): Promise<void> {
     if (this.#handle === undefined) {
-      await this.#worker.terminate();
+      // Told, not terminated: to interrupt a thread while it loads native code aborts the whole process.
+      this.#worker.postMessage(null);
+      await this.ended;
       return;
     }
     this.#mailbox.command(this.id, COMMAND_STOP);

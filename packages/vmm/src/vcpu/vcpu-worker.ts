@@ -20,8 +20,8 @@ const data = workerData as VcpuWorkerData;
 const port = parentPort!;
 
 setThreadName(`vcpu${data.id}`);
-port.once('message', (start: VcpuStart) => {
-  port.postMessage(runVcpu(start));
+port.once('message', (start: VcpuStart | null) => {
+  port.postMessage(start === null ? ({ kind: 'stopped' } satisfies VcpuEnd) : runVcpu(start));
   port.close();
 });
 

@@ -10,7 +10,7 @@ export interface VcpuWorkerData {
   readonly uart: SharedArrayBuffer;
 }
 
-/** Starts the vCPU; the thread's only message. */
+/** Starts the vCPU; the thread's only message. Null instead ends the thread: there will be no vCPU. */
 export interface VcpuStart {
   readonly seed: VcpuSeed;
   readonly cpuid: readonly CpuidEntry[];
