@@ -116,10 +116,11 @@ describe('Debian under KVM', { timeout: 20 * BOOT_LIMIT_MS }, () => {
     await guest.booted();
     assert.equal(terminal.isRaw(), true);
     const after = guest.output.length;
-    guest.send('sleep 1000\r');
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    guest.send('\x03');
-    await guest.prompted(after);
+    guest.send('echo started-$((1)); sleep 1000\r');
+    await terminal.waitFor(/started-1/, after);
+    // More than once: the first may come before the shell has started the program.
+    const pressing = setInterval(() => guest.send('\x03'), 3000);
+    await guest.prompted(after).finally(() => clearInterval(pressing));
     assert.equal(await guest.run('echo $((1 + 1))'), '2');
     guest.send('\x1d');
     assert.deepEqual(await terminal.exit, { status: 0, signal: null });
