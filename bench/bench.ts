@@ -54,4 +54,7 @@ function say(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
 }
 
+// Exit hooks end the VMs and the lab that were started; a signal alone would pass them by.
+for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
+  process.on(signal, () => process.exit(128 + number));
 process.exitCode = await main();
