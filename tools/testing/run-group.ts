@@ -7,6 +7,7 @@ import type { TestGroup } from './plan.ts';
 import type { Report, TestReport } from './report.ts';
 
 const REPORTER = './tools/testing/event-reporter.ts';
+const FUZZ_SEED = './tools/testing/fuzz-seed.ts';
 
 export async function runGroup(
   group: TestGroup,
@@ -16,6 +17,8 @@ export async function runGroup(
 ) {
   const [program, ...args] = [
     ...group.launcher,
+    '--import',
+    FUZZ_SEED,
     '--test',
     `--test-reporter=${REPORTER}`,
     `--test-concurrency=${group.concurrency}`,

@@ -20,8 +20,11 @@ export class SavedStateReader {
     this.#device = device;
     if (typeof state !== 'object' || state === null) throw this.error('is not an object');
     this.#fields = { ...state };
-    if (this.#fields['version'] !== version) {
-      throw this.error(`has version ${String(this.#fields['version'])}, and only ${version} is known`);
+    const written = this.#fields['version'];
+    if (written !== version) {
+      // Anything may stand there; only a number is worth repeating.
+      const what = typeof written === 'number' ? `version ${written}` : 'no version';
+      throw this.error(`has ${what}, and only version ${version} is known`);
     }
   }
 
