@@ -4,10 +4,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { noProgress } from '@vireo/images';
 import { shellQuote } from './job.ts';
 import { loaderCommand } from './machine.ts';
 import { rootDisk } from './root-disk.ts';
+
+/** Far more than a step takes on a busy machine. */
+const STEP_MS = 60_000;
 
 const { tree } = await rootDisk([], noProgress);
 
@@ -31,15 +35,19 @@ test('on a terminal the command has one too: its size, Ctrl-C, its status', {
   });
   const closed = once(child, 'close');
   const until = async (pattern: RegExp) => {
+    const late = sleep(STEP_MS, 'late', { ref: false });
+    const ended = closed.then(() => 'ended');
     while (!pattern.test(text)) {
-      await Promise.race([once(child.stdout, 'data'), closed.then(() => assert.fail(`it ended: ${text}`))]);
+      const event = await Promise.race([once(child.stdout, 'data'), ended, late]);
+      if (typeof event === 'string') assert.fail(`${event}, without ${pattern}: ${text}`);
     }
   };
   await until(/bash-5\.2# $/);
   child.stdin.write('tty; stty size\n');
   await until(/\/dev\/pts\/0\n33 111\n/);
-  child.stdin.write("sh -c 'echo ready; sleep 1000'\n");
-  await until(/\nready\n/);
+  // When tail has shown the file, it and nothing else is in the foreground.
+  child.stdin.write('tail -f /etc/passwd\n');
+  await until(/nobody:/);
   child.stdin.write('\x03');
   await until(/\^C/);
   child.stdin.write('echo status $?; exit 9\n');
