@@ -1,4 +1,4 @@
-/** Changes of mode and of privilege that guests make themselves (Intel SDM Vol. 3A §9.8 "Initializing IA-32e Mode", §9.9 "Mode Switching"). */
+/** Changes of mode and of privilege that guests make themselves (Intel SDM Vol. 3A §9.8.5 "Initializing IA-32e Mode", §9.9 "Mode Switching"). */
 import assert from 'node:assert/strict';
 import {
   type Assembler,
