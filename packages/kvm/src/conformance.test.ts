@@ -17,11 +17,13 @@ const DEVICE = '/dev/kvm';
 
 /** Whatever KVM runs on; others are found by running their instructions. */
 const ALWAYS: readonly Feature[] = ['threads', 'in-kernel-interrupt-controllers'];
-const ON_HARDWARE: readonly Feature[] = ['hardware-debug', 'software-breakpoints', 'segment-checks'];
+const ON_HARDWARE: readonly Feature[] = [
+  ...(['hardware-debug', 'software-breakpoints', 'segment-checks', 'interrupt-shadow'] as const),
+];
 /**
  * What QEMU 7.2's software emulation, KVM's processor in the lab, does not do as the manuals say: it loads DR7 from the
- * VMCB without arming it and leaves armed what a guest set, intercepts neither INT3 nor XSETBV, and does not check
- * segment limits.
+ * VMCB without arming it and leaves armed what a guest set, does not load the interrupt shadow, intercepts neither INT3
+ * nor XSETBV, and does not check segment limits.
  */
 const NOT_IN_QEMU: readonly Feature[] = [...ON_HARDWARE, 'xsave', 'avx'];
 /** No processor with virtualization and no kernel since 4.x lacks these. */

@@ -17,6 +17,8 @@ export type Feature =
   | 'hardware-debug'
   /** INT3 as a debug exit. */
   | 'software-breakpoints'
+  /** An interrupt shadow survives an exit to the host. */
+  | 'interrupt-shadow'
   /** Limits and types of segments are checked. */
   | 'segment-checks'
   | 'kvmclock'

@@ -32,6 +32,7 @@ import {
 } from '../guest-code.ts';
 import { CODE, DATA, GDT, SELECTORS } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
+import type { Feature } from '../subject.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
 import { msi } from './interrupt-guest.ts';
 
@@ -231,17 +232,20 @@ const lockedCounter: ConformanceCase = {
   },
 };
 
-/** Sends PING to all others, in rounds, and waits for their PONGs, halted; reports how many PINGs arrived. */
-function pingAll(a: Assembler, rounds: number): void {
+type Waiting = 'spinning' | 'halted';
+
+/** Sends PING to all others, in rounds, and waits for them to have counted it; reports how many PINGs arrived. */
+function pingAll(a: Assembler, rounds: number, waiting: Waiting): void {
   startOthers(a);
   a.mov(esi, rounds);
   a.label('round');
   a.mov(dword(FLAGS), 0);
   a.mov(dword(APIC_ICR_LOW), FIXED_ALL_BUT_SELF | PING);
   a.label('wait');
-  // A PONG may arrive after the comparison: STI's shadow lets it in only once HLT waits.
   a.sti();
-  a.hlt();
+  // A PONG that arrives after the comparison is held back by STI's shadow until HLT waits for it.
+  if (waiting === 'halted') a.hlt();
+  else a.pause();
   a.cli();
   a.cmp(dword(FLAGS), VCPUS - 1);
   a.jcc('ne', 'wait');
@@ -271,19 +275,20 @@ function answerPings(a: Assembler): void {
   a.iret();
 }
 
-const pingPong: ConformanceCase = {
-  name: 'IPIs wake three halted vCPUs and come back, a hundred times',
-  needs: NEEDS,
-  async run(t) {
-    const rounds = 100;
-    const machine = t.machine(
-      startedGuest((a) => pingAll(a, rounds), answerPings, { vectors: { [PING]: 'ping', [PONG]: 'pong' } }),
-    );
-    const threads = await openAll(t, machine);
-    for (const thread of threads) thread.start();
-    assert.equal(await threads[0]!.report(), rounds * (VCPUS - 1));
-  },
-};
+function pingPong(name: string, waiting: Waiting, needs: readonly Feature[]): ConformanceCase {
+  return {
+    name,
+    needs: [...NEEDS, ...needs],
+    async run(t) {
+      const rounds = 100;
+      const vectors = { [PING]: 'ping', [PONG]: 'pong' };
+      const machine = t.machine(startedGuest((a) => pingAll(a, rounds, waiting), answerPings, { vectors }));
+      const threads = await openAll(t, machine);
+      for (const thread of threads) thread.start();
+      assert.equal(await threads[0]!.report(), rounds * (VCPUS - 1));
+    },
+  };
+}
 
 const nmiBetween: ConformanceCase = {
   name: 'an NMI IPI interrupts a vCPU that spins with IF clear',
@@ -357,7 +362,8 @@ export const smpCases: readonly ConformanceCase[] = [
   bringUp,
   oneOnly,
   lockedCounter,
-  pingPong,
+  pingPong('IPIs wake three halted vCPUs and come back, a hundred times', 'spinning', []),
+  pingPong('STI and HLT let no IPI slip in between, a hundred times', 'halted', ['interrupt-shadow']),
   nmiBetween,
   messagesToEach,
 ];
