@@ -17,6 +17,7 @@ export async function runInLab(options: BenchOptions, root: string): Promise<Rep
     ...[
       '--cpus',
       `${LAB_CPUS}`,
+      '--parallel',
       '--memory',
       `${options.labMemoryMib}M`,
       '--timeout',

@@ -1,6 +1,6 @@
 /** `npm test`: every test of the project, on this machine and in the lab, and one sum as the last line. */
 import { parseArgs } from 'node:util';
-import { planTests } from './testing/plan.ts';
+import { planTests, type TestGroup } from './testing/plan.ts';
 import { Report } from './testing/report.ts';
 import { runGroup } from './testing/run-group.ts';
 
@@ -11,6 +11,19 @@ const USAGE = `Usage: npm test -- [--only host|lab] [--name PATTERN] [FILE…]
   --name PATTERN   tests whose name matches this regular expression
   FILE             files whose path contains this
 `;
+
+/** One after the other, but those that use one core two at a time. */
+async function runAll(groups: readonly TestGroup[], report: Report): Promise<void> {
+  const rest = [...groups];
+  const takeTurns = async (isMine: (group: TestGroup) => boolean) => {
+    while (rest[0] && isMine(rest[0])) await runGroup(rest.shift()!, root, values.name, report);
+  };
+  while (rest.length > 0) {
+    await takeTurns(({ files }) => files.length > 1);
+    const isSmall = ({ files }: TestGroup) => files.length === 1;
+    await Promise.all([takeTurns(isSmall), takeTurns(isSmall)]);
+  }
+}
 
 const root = new URL('..', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
@@ -28,7 +41,7 @@ if (values.help) {
   const report = new Report(root);
   const groups = planTests(root, only, positionals);
   if (groups.length === 0) report.addFailure('npm test', 'No test file matches.');
-  for (const group of groups) await runGroup(group, root, values.name, report);
+  await runAll(groups, report);
   report.end();
   process.exitCode = report.failed > 0 ? 1 : 0;
 }

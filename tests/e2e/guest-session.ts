@@ -54,16 +54,13 @@ export class GuestSession {
   /** Runs a command in the guest's shell; returns what it printed. */
   async run(command: string): Promise<string> {
     const after = this.output.length;
-    // The shell echoes what is typed: the mark in it must not look like the mark that is printed.
+    // What is typed is echoed, by a terminal ahead of its shell even twice: the marks in it do not look like the marks
+    // that are printed.
     const mark = ++this.#commands;
-    const typed = `echo mark-$((${mark}))-$?`;
-    this.send(`${command}; ${typed}\r`);
-    const { index } = await this.process.waitFor(new RegExp(`mark-${mark}-\\d+\\r\\n`), after);
-    const printed = this.output.slice(after, index);
-    return printed
-      .slice(printed.indexOf('\n') + 1)
-      .replaceAll('\r', '')
-      .trim();
+    this.send(`echo begin-$((${mark})); ${command}; echo end-$((${mark}))\r`);
+    const printed = new RegExp(`begin-${mark}\\r\\n(.*)end-${mark}\\r\\n`, 's');
+    const [, text = ''] = await this.process.waitFor(printed, after);
+    return text.replaceAll('\r', '').trim();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

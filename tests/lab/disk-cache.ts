@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { buildOnce, cacheDirectory, contentKey, copyFile, writeExt4Image } from '@vireo/images';
 
 /** Raised when something changes in an image that its key would not show. */
-export const LAYOUT = '4';
+export const LAYOUT = '6';
 const UNUSED_FOR_MS = 24 * 3600 * 1000;
 
 /** A directory of the lab's in the cache, filled by `build` where it is not there yet. */
@@ -22,12 +22,18 @@ export async function cachedDirectory(
   return directory;
 }
 
+export interface ImageExtras {
+  readonly emptyDirectories?: readonly string[];
+  /** Adds files that are made from the others. */
+  readonly addTo?: (tree: string) => void;
+}
+
 /** An image of these files of a directory. Files that vanish meanwhile are left out: somebody may be at work. */
 export async function imageOfFiles(
   kind: string,
   root: string,
   files: readonly string[],
-  emptyDirectories: readonly string[] = [],
+  { emptyDirectories = [], addTo = () => {} }: ImageExtras = {},
 ): Promise<string> {
   const states = files.map((file) => fileState(root, file));
   const directory = await cachedDirectory(kind, contentKey(LAYOUT, ...states), async (building) => {
@@ -36,6 +42,7 @@ export async function imageOfFiles(
     for (const file of files) {
       if (fileState(root, file) !== GONE) copyFile(join(root, file), join(tree, file));
     }
+    addTo(tree);
     await writeExt4Image(tree, join(building, 'disk.img'), kind);
     rmSync(tree, { recursive: true });
   });

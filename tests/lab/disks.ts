@@ -11,6 +11,7 @@ import {
 } from '@vireo/images';
 import { cachedDirectory, imageOfFiles, LAYOUT } from './disk-cache.ts';
 import { unpackedKernel } from './kernel.ts';
+import { addStrippedSources } from './stripped-sources.ts';
 
 export { type RootDisk, rootDisk } from './root-disk.ts';
 
@@ -37,7 +38,10 @@ export async function repositoryDisk(repository: string): Promise<string> {
     list('--others', '--ignored', '--exclude-standard', '--', ':(glob)**/gen/**', ':(exclude)node_modules'),
   ]);
   const files = new Set(`${tracked}${generated}`.split('\0').filter((file) => file !== ''));
-  return await imageOfFiles('repository', repository, [...files].sort(), ['node_modules']);
+  return await imageOfFiles('repository', repository, [...files].sort(), {
+    emptyDirectories: ['node_modules'],
+    addTo: addStrippedSources,
+  });
 }
 
 /** The default guest, and its kernel as `vireo run` unpacks it: the lab needs no network and no time for either. */

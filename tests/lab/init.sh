@@ -113,6 +113,7 @@ hostname lab
 ip link set lo up
 export TERM SHELL=/bin/sh HOME=/tmp/home XDG_CACHE_HOME=/tmp/home/.cache
 export PATH="$REPOSITORY/node_modules/.bin:$PATH"
+export NODE_OPTIONS="--require=$REPOSITORY/tests/lab/stripped-sources.cjs"
 stage 'ready'
 run_job
 # The runner ends QEMU when it has all output.

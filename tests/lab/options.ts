@@ -5,6 +5,8 @@ export interface LabOptions {
   readonly memoryMib: number;
   readonly cpus: number;
   readonly numaNodes: number;
+  /** A host thread for each processor: faster, and not quite sound (machine.ts). */
+  readonly parallel: boolean;
   /** Further kernel arguments. */
   readonly append: string;
   /** How long the command may take, 0 for any time. */
@@ -24,6 +26,7 @@ The repository is there read-only, at its own path; /tmp is writable.
   --memory SIZE     the lab's memory, such as 3G (2G)
   --cpus N          its processors (2)
   --numa N          its NUMA nodes (1)
+  --parallel        emulates its processors in parallel: faster, but now and then a program or the lab crashes
   --append ARGS     further kernel arguments
   --timeout SECONDS ends CMD after this time (none)
   --package NAME    a further Debian package inside; may be given again
@@ -39,6 +42,7 @@ export function parseLabOptions(args: readonly string[]): LabOptions | undefined
     memoryMib: 2048,
     cpus: 2,
     numaNodes: 1,
+    parallel: false,
     append: '',
     timeoutSeconds: 0,
     packages: [] as string[],
@@ -50,6 +54,7 @@ export function parseLabOptions(args: readonly string[]): LabOptions | undefined
     if (name === '--') break;
     if (name === '--help' || name === '-h') return undefined;
     if (name === '--verbose') options.verbose = true;
+    else if (name === '--parallel') options.parallel = true;
     else {
       const value = inline ?? rest.shift();
       if (value === undefined) throw usage(`${name} needs a value.`);

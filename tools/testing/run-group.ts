@@ -33,17 +33,18 @@ export async function runGroup(
   const { promise: ended, resolve, reject } = Promise.withResolvers<string>();
   child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));
 
-  const failedBefore = report.failed;
   let reported = false;
+  let failed = false;
   for await (const line of createInterface(child.stdout)) {
     const event = parseReport(line);
     if (event) report.add(event);
     else console.log(line);
     reported ||= event !== undefined;
+    failed ||= event?.kind === 'failed';
   }
   const end = await ended;
   // A run that fails without a failed test did not come to its end.
-  const explained = end === 'exit status 0' ? reported : reported && report.failed > failedBefore;
+  const explained = end === 'exit status 0' ? reported : failed;
   if (!explained) report.addFailure(group.name, `They ended early, with ${end}.`);
 }
 

@@ -62,8 +62,9 @@ function makeProgram(setStatus: (status: number) => void): Command {
     run.addOption(new Option(value ? `--${name} <${value}>` : `--${name}`, help));
   run.addHelpText('after', RUN_HELP).action(async (values: Record<string, unknown>) => {
     const options = toRunOptions(toRawValues(values));
-    const start = await import('./run/run.ts');
-    setStatus(await start.run(options));
+    const { makeVcpuThreads } = await import('@vireo/vmm/vcpu/vcpu-thread');
+    const { runVirtualMachine } = await import('./run/run.ts');
+    setStatus(await runVirtualMachine(options, makeVcpuThreads(options.cpus)));
   });
   doctor
     .addOption(new Option('--format <FORMAT>', 'how to say it').choices(['text', 'json']).default('text'))

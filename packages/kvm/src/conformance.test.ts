@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { MemoryBacking } from '@vireo/guest-memory';
-import type { Hypervisor } from '@vireo/hypervisor';
 import {
   type ConformanceSubject,
   type Feature,
@@ -46,19 +45,7 @@ if (missing !== undefined) {
       );
     });
   }
-  keepVmsOpen(subject.hypervisor);
   registerConformance(subject);
-}
-
-/**
- * One VM of each kind stays open from the first case to the last. KVM patches the kernel's scheduler when the host's
- * first VM comes and when its last one goes, and its own code for the first vCPU with a local APIC and the first without.
- * QEMU's software emulation, the lab's processor, rarely but surely misses such a patch and runs the breakpoint that it
- * went through for ever, with a run queue locked.
- */
-function keepVmsOpen(hypervisor: Hypervisor): void {
-  for (const interruptControllers of ['none', 'in-kernel'] as const)
-    hypervisor.createVm({ interruptControllers }).createVcpu(0);
 }
 
 function missingDevice(): string | undefined {

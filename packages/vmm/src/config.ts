@@ -19,8 +19,13 @@ export interface VmConfig {
   readonly noReboot: boolean;
   /** Where unpacked kernels are kept between runs. */
   readonly cacheDirectory: string;
-  /** The far end of the serial port. */
-  readonly console: { readonly input: Readable; readonly output: Writable };
+  /** Opens the far end of the serial port; called once, when the guest runs. */
+  readonly console: () => ConsoleStreams;
+}
+
+export interface ConsoleStreams {
+  readonly input: Readable;
+  readonly output: Writable;
 }
 
 /** Why a virtual machine ended. */

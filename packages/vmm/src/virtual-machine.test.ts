@@ -188,7 +188,8 @@ test('a machine whose threads ended before it started does not start', async () 
   using bench = new Bench({ cycles: [['', '']] });
   const config = bench.config();
   const files = await BootFiles.open(config);
-  const console = new SerialConsole(config.console);
+  const console = new SerialConsole();
+  console.connect(config.console());
   const machine = new Machine(config, console);
   delete process.env['VIREO_TEST_BROKEN_VCPU'];
   const end = await withinMs(LIMIT_MS, machine.ended);
@@ -311,7 +312,7 @@ describe('console output at the end', () => {
         void read.then(() => done());
       },
     });
-    const vm = await VirtualMachine.start(bench.config({ console: { input: bench.input, output } }));
+    const vm = await VirtualMachine.start(bench.config({ console: () => ({ input: bench.input, output }) }));
     await until(() => stage.vms === 1 && stage.openVms === 0);
     await sleep(50);
     assert.equal(stage.vms, 1, 'it started again');
@@ -326,7 +327,7 @@ describe('console output at the end', () => {
   test('that nobody ever reads does not keep a VM that resets from being stopped', async () => {
     using bench = new Bench({ cycles: [['print hello; reset']] });
     const output = new Writable({ highWaterMark: 1, write: () => {} });
-    const vm = await VirtualMachine.start(bench.config({ console: { input: bench.input, output } }));
+    const vm = await VirtualMachine.start(bench.config({ console: () => ({ input: bench.input, output }) }));
     await until(() => stage.vms === 1 && stage.openVms === 0);
     await withinMs(LIMIT_MS, vm.stop());
     assert.deepEqual(await vm.outcome, { kind: 'stopped' });

@@ -6,6 +6,7 @@ import { checkAcceleratorLimits, checkHost } from './host-limits.ts';
 import { BootFiles } from './machine/boot-files.ts';
 import { Machine, type MachineEnd } from './machine/machine.ts';
 import { SerialConsole } from './machine/serial-console.ts';
+import type { VcpuThread } from './vcpu/vcpu-thread.ts';
 
 export class VirtualMachine {
   /** Rejects with what the host refused or with our own bug. */
@@ -29,11 +30,14 @@ export class VirtualMachine {
     this.outcome = this.#live().finally(() => this.#release());
   }
 
-  /** Starts a machine. @throws UserError for what the user can mend, HostError for what the host refuses. */
-  static async start(config: VmConfig): Promise<VirtualMachine> {
+  /**
+   * Starts a machine, on threads that were made for its vCPUs before, if any.
+   * @throws UserError for what the user can mend, HostError for what the host refuses.
+   */
+  static async start(config: VmConfig, threads?: VcpuThread[]): Promise<VirtualMachine> {
     checkHost(config);
-    const console = new SerialConsole(config.console);
-    const machine = new Machine(config, console);
+    const console = new SerialConsole();
+    const machine = new Machine(config, console, threads);
     let files: BootFiles | undefined;
     let hypervisor: Hypervisor | undefined;
     try {
@@ -41,6 +45,7 @@ export class VirtualMachine {
       hypervisor = openAccelerator(config.accelerator);
       checkAcceleratorLimits(config, hypervisor.capabilities);
       machine.start(hypervisor, files);
+      console.connect(config.console());
       return new VirtualMachine(config, { console, machine, hypervisor, files });
     } catch (error) {
       machine.stop();

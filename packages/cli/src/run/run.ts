@@ -1,6 +1,7 @@
 /** `vireo run`: one VM in this process, its serial console on standard input and output. */
 import { cacheDirectory } from '@vireo/images/xdg';
 import type { VmConfig, VmOutcome } from '@vireo/vmm/config';
+import type { VcpuThread } from '@vireo/vmm/vcpu/vcpu-thread';
 import { printLine } from '../errors.ts';
 import { conclude, type Ending } from './ending.ts';
 import { findGuest, type GuestFiles } from './guest.ts';
@@ -27,24 +28,41 @@ export interface RunningMachine {
 }
 export type StartMachine = (config: VmConfig) => Promise<RunningMachine>;
 
-/** Returns the exit status. The process must then be ended: standard input may still be open. */
-export async function run(
-  options: RunOptions,
-  startMachine: StartMachine = startVirtualMachine,
-): Promise<number> {
+/**
+ * Runs a VM on the threads that were made for its vCPUs.
+ * Returns the exit status. The process must then be ended: standard input may still be open.
+ */
+export async function runVirtualMachine(options: RunOptions, threads: VcpuThread[]): Promise<number> {
+  try {
+    return await run(options, async (config) => {
+      const { VirtualMachine } = await import('@vireo/vmm');
+      return await VirtualMachine.start(config, threads);
+    });
+  } finally {
+    // What did not start must not load native code while the process ends.
+    await Promise.all(threads.map((thread) => thread.discard()));
+  }
+}
+
+/** The same, for any way to start a machine. */
+export async function run(options: RunOptions, startMachine: StartMachine): Promise<number> {
   process.title = `vireo: ${options.name}`;
   const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<Ending>();
   let starting: Promise<RunningMachine> | undefined;
   let machine: RunningMachine | undefined;
   const unhandle = handleSignals({ machine: () => machine, say: printLine, onEnding: end });
-  const console = new SerialConsole(end);
+  let console: SerialConsole | undefined;
+  const openConsole = () => {
+    console = new SerialConsole(end);
+    console.open();
+    return console;
+  };
 
   const runToOutcome = async () => {
     const guest = await findGuest(options);
-    starting = startMachine(vmConfig(options, guest, console));
-    console.open();
+    starting = startMachine(vmConfig(options, guest, openConsole));
     machine = await starting;
-    if (console.isInteractive) printHint(options.name);
+    if (console?.isInteractive) printHint(options.name);
     end({ kind: 'outcome', outcome: await machine.outcome });
   };
   runToOutcome().catch(fail);
@@ -56,23 +74,22 @@ export async function run(
         STOP_TIMEOUT_MS,
         starting?.then((it) => it.stop(), ignore),
       );
-    await within(FLUSH_TIMEOUT_MS, flush(console));
-    console.close();
+    await within(FLUSH_TIMEOUT_MS, console && flush(console));
+    console?.close();
     return report(ending, options);
   } finally {
-    console.close();
+    console?.close();
     unhandle();
   }
 }
 
 function ignore(): void {}
 
-async function startVirtualMachine(config: VmConfig): Promise<RunningMachine> {
-  const { VirtualMachine } = await import('@vireo/vmm');
-  return await VirtualMachine.start(config);
-}
-
-function vmConfig(options: RunOptions, { kernel, initrd }: GuestFiles, console: SerialConsole): VmConfig {
+function vmConfig(
+  options: RunOptions,
+  { kernel, initrd }: GuestFiles,
+  openConsole: VmConfig['console'],
+): VmConfig {
   const { name, accelerator, cpus, memoryBytes, noReboot } = options;
   return {
     name,
@@ -84,7 +101,7 @@ function vmConfig(options: RunOptions, { kernel, initrd }: GuestFiles, console: 
     ...(initrd === undefined ? {} : { initrd }),
     commandLine: [KERNEL_ARGUMENTS, options.append].filter((it) => it !== '').join(' '),
     cacheDirectory: cacheDirectory(),
-    console: { input: console.input, output: console.output },
+    console: openConsole,
   };
 }
 

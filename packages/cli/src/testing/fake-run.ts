@@ -24,8 +24,8 @@ const WORDS: Readonly<Record<string, Act>> = {
   },
   reject: () => void Promise.reject(new RangeError('nobody waits for this')),
   exit: () => process.exit(7),
-  'write-much': (end, { console }) => {
-    console.output.write(Buffer.alloc(1 << 20, 'x'), () => {});
+  'write-much': (end) => {
+    process.stdout.write(Buffer.alloc(1 << 20, 'x'), () => {});
     end({ kind: 'power-off' });
   },
 };
@@ -33,11 +33,11 @@ const WORDS: Readonly<Record<string, Act>> = {
 async function start(config: VmConfig): Promise<RunningMachine> {
   if (config.commandLine.includes('refuse')) throw new RangeError('refused to start');
   if (config.commandLine.includes('slow')) {
-    config.console.output.write('unpacking\r\n');
+    process.stdout.write('unpacking\r\n');
     await new Promise(() => setInterval(() => {}, 1000));
   }
   const { promise: outcome, resolve: end } = Promise.withResolvers<VmOutcome>();
-  const { input, output } = config.console;
+  const { input, output } = config.console();
   output.write(`guest up, ${config.commandLine}\r\n`);
   setInterval(() => {}, 1000); // vCPU threads keep a process alive
   let line = '';

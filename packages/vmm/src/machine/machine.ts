@@ -9,7 +9,7 @@ import { HostError } from '@vireo/linux/host-error';
 import type { VcpuFailure, VmConfig } from '../config.ts';
 import { ExitServer } from '../vcpu/exit-server.ts';
 import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
-import { VcpuThread } from '../vcpu/vcpu-thread.ts';
+import { makeVcpuThreads, type VcpuThread } from '../vcpu/vcpu-thread.ts';
 import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
 import { writeAcpiTables } from './acpi.ts';
 import type { BootFiles } from './boot-files.ts';
@@ -34,9 +34,10 @@ export class Machine {
   readonly ended: Promise<MachineEnd>;
   readonly #config: VmConfig;
   readonly #console: SerialConsole;
+  readonly #mailboxes: SharedArrayBuffer;
   readonly #mailbox: HostMailbox;
   readonly #uart = new SharedArrayBuffer(Uart16550.sharedSizeBytes);
-  readonly #threads: VcpuThread[];
+  readonly #threads: readonly VcpuThread[];
   readonly #first = Promise.withResolvers<MachineEnd>();
   /** Nothing is started and no device is used any more. */
   #over = false;
@@ -45,15 +46,14 @@ export class Machine {
   #ram: GuestRam | undefined;
   #vm: Vm | undefined;
 
-  /** Makes the vCPU threads, which load in parallel with what follows. */
-  constructor(config: VmConfig, console: SerialConsole) {
+  /** `threads`, one for each vCPU, load in parallel with what follows. */
+  constructor(config: VmConfig, console: SerialConsole, threads = makeVcpuThreads(config.cpus)) {
     this.#config = config;
     this.#console = console;
     Uart16550.initialise(this.#uart);
-    const mailbox = mailboxBuffer(config.cpus);
-    this.#mailbox = new HostMailbox(mailbox, config.cpus);
-    const ids = Array.from({ length: config.cpus }, (_, id) => id);
-    this.#threads = ids.map((id) => new VcpuThread({ id, mailbox, uart: this.#uart }, this.#mailbox));
+    this.#mailboxes = mailboxBuffer(config.cpus);
+    this.#mailbox = new HostMailbox(this.#mailboxes, config.cpus);
+    this.#threads = threads;
     for (const thread of this.#threads) thread.ended.then((end) => this.#vcpuEnded(thread.id, end));
     this.ended = this.#first.promise.then((end) => this.#tearDown(end));
   }
@@ -80,7 +80,9 @@ export class Machine {
     const entry = initialRegisters(loaded);
     const pmTimerEpochNs = process.hrtime.bigint();
     for (const thread of this.#threads) {
-      thread.start(vm.createVcpu(thread.id), {
+      thread.start(vm.createVcpu(thread.id), this.#mailbox, {
+        mailbox: this.#mailboxes,
+        uart: this.#uart,
         cpuid: cpuidFor(thread.id, model),
         msrs: FIRMWARE_MSRS,
         registers: thread.id === 0 ? { general: entry.registers, special: entry.special } : null,

@@ -42,7 +42,8 @@ function stuckSink() {
 }
 
 function attached(output: Writable, input: Readable = new PassThrough()) {
-  const console = new SerialConsole({ input, output });
+  const console = new SerialConsole();
+  console.connect({ input, output });
   const guest = new SerialGuest(console);
   console.attach(guest.hostPort);
   return { console, guest };
@@ -190,7 +191,8 @@ describe('input', () => {
         this.push(chunk.length > 0 ? chunk : null);
       },
     });
-    const console = new SerialConsole({ input, output: new Sink() });
+    const console = new SerialConsole();
+    console.connect({ input, output: new Sink() });
     await sleep(20);
     assert.ok(produced <= 5000, `${produced} bytes were read with no machine to take them`);
     const guest = new SerialGuest(console);

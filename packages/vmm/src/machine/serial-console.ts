@@ -2,8 +2,8 @@
  * The far end of the serial port: carries bytes between the UART's rings and two streams, with back-pressure both
  * ways, and watches for the line in which a Linux guest says that it panicked.
  */
-import type { Readable, Writable } from 'node:stream';
 import type { Uart16550 } from '@vireo/devices/uart16550';
+import type { ConsoleStreams } from '../config.ts';
 
 const CHUNK_BYTES = 65536;
 /** `Kernel panic - not syncing: Attempted to kill init!` (Linux, kernel/panic.c). */
@@ -12,8 +12,7 @@ const PANIC = /Kernel panic - not syncing: ?([^\r\n]*)/;
 const TAIL_BYTES = 512;
 
 export class SerialConsole {
-  readonly #input: Readable;
-  readonly #output: Writable;
+  #streams: ConsoleStreams | undefined;
   readonly #chunk = Buffer.alloc(CHUNK_BYTES);
   #uart: Uart16550 | undefined;
   #unsent: Uint8Array = new Uint8Array();
@@ -23,11 +22,12 @@ export class SerialConsole {
   /** What the guest's kernel said when it panicked last, since `attach`. */
   panic: string | undefined;
 
-  constructor(streams: { readonly input: Readable; readonly output: Writable }) {
-    this.#input = streams.input;
-    this.#output = streams.output;
-    this.#input.on('data', this.#onData);
-    this.#output.on('drain', this.#onDrain).on('close', this.#onDrain);
+  /** What the guest printed before stays in its port, and goes out now. */
+  connect(streams: ConsoleStreams): void {
+    this.#streams = streams;
+    streams.input.on('data', this.#onData);
+    streams.output.on('drain', this.#onDrain).on('close', this.#onDrain);
+    this.collect();
   }
 
   /** Connects the port of a machine that starts; what was typed meanwhile goes there. */
@@ -40,11 +40,11 @@ export class SerialConsole {
 
   /** Moves what can be moved now in both directions; called when the UART woke the host. */
   collect(): void {
-    if (this.#uart === undefined) return;
+    if (this.#uart === undefined || this.#streams === undefined) return;
     if (this.#unsent.length > 0) this.#send();
     // After less than a full chunk the next byte wakes us again. To go on until nothing is left would be to go on
     // for as long as the guest prints.
-    while (!this.#blocked && this.#carry(this.#uart) === CHUNK_BYTES);
+    while (!this.#blocked && this.#carry(this.#uart, this.#streams) === CHUNK_BYTES);
   }
 
   /**
@@ -52,7 +52,7 @@ export class SerialConsole {
    * output has: it is no more than the port's ring holds.
    */
   detach(): void {
-    while (this.#uart !== undefined && this.#carry(this.#uart) > 0);
+    while (this.#uart && this.#streams && this.#carry(this.#uart, this.#streams) > 0);
     this.#uart = undefined;
   }
 
@@ -64,9 +64,11 @@ export class SerialConsole {
   /** Lets go of the streams. */
   close(): void {
     this.detach();
-    this.#input.off('data', this.#onData);
-    this.#input.pause();
-    this.#output.off('drain', this.#onDrain).off('close', this.#onDrain);
+    if (this.#streams === undefined) return;
+    const { input, output } = this.#streams;
+    input.off('data', this.#onData);
+    input.pause();
+    output.off('drain', this.#onDrain).off('close', this.#onDrain);
   }
 
   readonly #onData = (bytes: Uint8Array): void => {
@@ -84,18 +86,18 @@ export class SerialConsole {
     if (this.#unsent.length === 0) return;
     if (this.#uart !== undefined) this.#unsent = this.#unsent.subarray(this.#uart.receive(this.#unsent));
     // Without a machine, too: a file at the input would be read into memory while the kernel is unpacked.
-    if (this.#unsent.length > 0) this.#input.pause();
-    else this.#input.resume();
+    if (this.#unsent.length > 0) this.#streams?.input.pause();
+    else this.#streams?.input.resume();
   }
 
   /** Sends one chunk of output. @returns its length. */
-  #carry(uart: Uart16550): number {
+  #carry(uart: Uart16550, { output }: ConsoleStreams): number {
     const length = uart.drain(this.#chunk);
     if (length === 0) return 0;
     const bytes = Buffer.from(this.#chunk.subarray(0, length));
     this.#watch(bytes);
     // A guest does not stop because nobody listens any more.
-    this.#blocked = this.#output.writable && !this.#output.write(bytes);
+    this.#blocked = output.writable && !output.write(bytes);
     return length;
   }
 

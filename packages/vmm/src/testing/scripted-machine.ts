@@ -50,7 +50,7 @@ export class Bench implements Disposable {
       commandLine: 'console=ttyS0',
       noReboot: false,
       cacheDirectory: this.directory,
-      console: { input: this.input, output: this.output },
+      console: () => ({ input: this.input, output: this.output }),
       ...part,
     };
   }

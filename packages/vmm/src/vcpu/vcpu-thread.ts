@@ -1,6 +1,7 @@
 /** A vCPU's thread as the main thread sees it: made early, started with its state, ended by a command and a kick. */
 
 import { Worker } from 'node:worker_threads';
+import { UserError } from '@vireo/errors';
 import type { VcpuHandle } from '@vireo/hypervisor';
 import { COMMAND_STOP, type HostMailbox } from './mailbox.ts';
 import type { VcpuEnd, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
@@ -11,42 +12,70 @@ const WORKER_URL = new URL(
   import.meta.url,
 );
 
+/**
+ * Makes the threads of a machine's vCPUs, which load while the caller does other work. Each must be started or
+ * discarded.
+ * @throws UserError when the host lets this process have no more threads; none is then left.
+ */
+export function makeVcpuThreads(cpus: number): VcpuThread[] {
+  const threads: VcpuThread[] = [];
+  try {
+    while (threads.length < cpus) threads.push(new VcpuThread(threads.length));
+  } catch (error) {
+    for (const thread of threads) void thread.discard();
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+    throw new UserError(
+      'too-many-threads',
+      `this host does not let the VM have a thread for each of its ${cpus} vCPUs`,
+      'Use fewer --cpus, or raise the limit on processes (ulimit -u, or pids.max of the cgroup).',
+      { cause: error },
+    );
+  }
+  return threads;
+}
+
 export class VcpuThread {
   readonly id: number;
   /** The thread's last word; never rejects. */
   readonly ended: Promise<VcpuEnd>;
   readonly #worker: Worker;
-  readonly #mailbox: HostMailbox;
-  #handle: VcpuHandle | undefined;
+  #started: { readonly handle: VcpuHandle; readonly mailbox: HostMailbox } | undefined;
 
-  constructor(data: VcpuWorkerData, mailbox: HostMailbox) {
-    this.id = data.id;
-    this.#mailbox = mailbox;
-    this.#worker = new Worker(WORKER_URL, { name: `vcpu${data.id}`, workerData: data });
+  constructor(id: number) {
+    this.id = id;
+    this.#worker = new Worker(WORKER_URL, {
+      name: `vcpu${id}`,
+      workerData: { id } satisfies VcpuWorkerData,
+    });
     this.ended = new Promise((resolve) => {
       this.#worker.once('message', resolve);
       this.#worker.once('error', (error) => resolve({ kind: 'error', error }));
-      const message = `the thread of vCPU ${data.id} ended without a word`;
+      const message = `the thread of vCPU ${id} ended without a word`;
       this.#worker.once('exit', () => resolve({ kind: 'error', error: new Error(message) }));
     });
   }
 
-  start(handle: VcpuHandle, start: Omit<VcpuStart, 'seed'>): void {
-    this.#handle = handle;
+  /** `mailbox`: the other end of the one in `start`. */
+  start(handle: VcpuHandle, mailbox: HostMailbox, start: Omit<VcpuStart, 'seed'>): void {
+    this.#started = { handle, mailbox };
     this.#worker.postMessage({ ...start, seed: handle.seed } satisfies VcpuStart);
   }
 
   /** Ends the thread, wherever it is; resolves when it has let go of the vCPU. */
   async stop(): Promise<void> {
-    if (this.#handle === undefined) {
-      // Told, not terminated: to interrupt a thread while it loads native code aborts the whole process.
-      this.#worker.postMessage(null);
-      await this.ended;
-      return;
-    }
-    this.#mailbox.command(this.id, COMMAND_STOP);
-    this.#handle.kick();
+    if (this.#started === undefined) return await this.discard();
+    const { handle, mailbox } = this.#started;
+    mailbox.command(this.id, COMMAND_STOP);
+    handle.kick();
     await this.ended;
-    this.#handle.close();
+    handle.close();
+  }
+
+  /** Ends the thread if it was never started. */
+  async discard(): Promise<void> {
+    if (this.#started !== undefined) return;
+    // Told, not terminated: to interrupt a thread while it loads native code aborts the whole process.
+    this.#worker.postMessage(null);
+    await this.ended;
   }
 }

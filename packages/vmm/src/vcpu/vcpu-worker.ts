@@ -30,10 +30,10 @@ function runVcpu(start: VcpuStart): VcpuEnd {
     const vcpu = openVcpu(start.seed);
     try {
       prepare(vcpu, start);
-      const mailbox = new VcpuMailbox(data.mailbox, data.id);
+      const mailbox = new VcpuMailbox(start.mailbox, data.id);
       const local = new Bus('local I/O ports');
       attachLocalDevices(local, {
-        uart: data.uart,
+        uart: start.uart,
         interrupts: vcpu.interrupts,
         wakeHost: () => mailbox.ringHost(),
         pmTimerEpochNs: start.pmTimerEpochNs,

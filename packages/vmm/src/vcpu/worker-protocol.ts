@@ -3,16 +3,16 @@
 import type { CpuidEntry, GeneralRegisters, MsrEntry, SpecialRegisters, VcpuSeed } from '@vireo/hypervisor';
 import type { HostErrorDetails } from '@vireo/linux/host-error';
 
-/** Given when the thread is made, before there is a VM: threads start while the kernel is being loaded. */
+/** Given when the thread is made, before there is a VM: threads load while the program and the kernel do. */
 export interface VcpuWorkerData {
   readonly id: number;
-  readonly mailbox: SharedArrayBuffer;
-  readonly uart: SharedArrayBuffer;
 }
 
 /** Starts the vCPU; the thread's only message. Null instead ends the thread: there will be no vCPU. */
 export interface VcpuStart {
   readonly seed: VcpuSeed;
+  readonly mailbox: SharedArrayBuffer;
+  readonly uart: SharedArrayBuffer;
   readonly cpuid: readonly CpuidEntry[];
   readonly msrs: readonly MsrEntry[];
   /** Of the boot vCPU; the others wait for INIT and SIPI. */
