@@ -10,6 +10,7 @@ test('without options, two processors and 2 GiB', () => {
     memoryMib: 2048,
     cpus: 2,
     numaNodes: 1,
+    parallel: false,
     append: '',
     timeoutSeconds: 0,
     packages: [],
@@ -32,11 +33,12 @@ test('a command may follow --', () => {
 test('values may be part of the word; --package may come again', () => {
   const options = parseLabOptions([
     ...['--memory=3G', '--append=a=b c', '--numa', '2', '--timeout', '30'],
-    ...['--package', 'strace', '--package=jq', 'true'],
+    ...['--package', 'strace', '--package=jq', '--parallel', 'true'],
   ]);
   assert.equal(options?.memoryMib, 3072);
   assert.equal(options?.append, 'a=b c');
   assert.equal(options?.numaNodes, 2);
+  assert.equal(options?.parallel, true);
   assert.equal(options?.timeoutSeconds, 30);
   assert.deepEqual(options?.packages, ['strace', 'jq']);
 });

@@ -31,10 +31,28 @@ export function printLine(line: string, { dim = false } = {}): void {
   const text = dim ? `\x1b[2mvireo: ${line}\x1b[0m` : `vireo: ${line}`;
   // A terminal in raw mode does not return the carriage by itself.
   const end = process.getBuiltinModule('node:tty').isatty(2) ? '\r\n' : '\n';
+  const { closeSync, writeSync } = process.getBuiltinModule('node:fs');
+  const fd = unblockedStandardError();
   try {
-    process.getBuiltinModule('node:fs').writeSync(2, text + end);
+    writeSync(fd, text + end);
   } catch {
-    // The terminal is gone, or a full pipe that nobody reads.
+    // The terminal is gone, or takes nothing now.
+  }
+  if (fd !== 2) closeSync(fd);
+}
+
+/**
+ * Standard error once more, without waiting: a terminal that was stopped, or a full pipe, must not stop a VM. Files keep
+ * their own position.
+ */
+function unblockedStandardError(): number {
+  const { constants, fstatSync, openSync } = process.getBuiltinModule('node:fs');
+  try {
+    const stat = fstatSync(2);
+    if (!stat.isFIFO() && !stat.isCharacterDevice()) return 2;
+    return openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return 2; // somebody else's terminal, as after su(1)
   }
 }
 

@@ -17,6 +17,11 @@ export function onlineCpuCount(): number {
   return check(sysconfCall(SC_NPROCESSORS_ONLN), 'sysconf');
 }
 
+/** How many processors this process may run on at a time, by its affinity and its cgroup's quota where Node knows it. */
+export function availableParallelism(): number {
+  return process.getBuiltinModule('node:os').availableParallelism();
+}
+
 export interface HostMemory {
   /** All memory that the kernel manages. */
   totalBytes: number;

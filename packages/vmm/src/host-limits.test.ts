@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hostMemory } from '@vireo/linux/host';
 import type { VmConfig } from './config.ts';
-import { checkAcceleratorLimits, checkHost, MAX_CPUS } from './host-limits.ts';
+import { checkAcceleratorLimits, checkAddressWidth, checkHost, MAX_CPUS } from './host-limits.ts';
 
 const MIB = 2 ** 20;
 
@@ -40,5 +40,15 @@ test('what the accelerator has', () => {
   assert.throws(
     () => checkAcceleratorLimits(config({ cpus: 17 }), capabilities(16)),
     userError('too-many-cpus', /at most 16 vCPUs, not 17/),
+  );
+});
+
+test('what the processor can address', () => {
+  const GIB = 2 ** 30;
+  checkAddressWidth(63 * GIB, 36);
+  checkAddressWidth(1023 * GIB, 40);
+  assert.throws(
+    () => checkAddressWidth(63 * GIB + MIB, 36),
+    userError('memory-beyond-addresses', /36 bits of guest memory, too few for 64513 MiB/),
   );
 });

@@ -3,6 +3,7 @@ import { UserError } from '@vireo/errors';
 import type { HypervisorCapabilities } from '@vireo/hypervisor';
 import { hostMemory } from '@vireo/linux/host';
 import type { VmConfig } from './config.ts';
+import { PCI_HOLE_GPA, ramEndGpa } from './machine/layout.ts';
 
 /** APIC ids and the thread of each vCPU are made for this many. */
 export const MAX_CPUS = 64;
@@ -23,6 +24,17 @@ export function checkHost({ cpus, memoryBytes }: VmConfig): void {
       `Use --memory ${Math.floor(limitBytes / MIB)}M or less.`,
     );
   }
+}
+
+/** @throws UserError when the guest's processor could not address all of its memory. */
+export function checkAddressWidth(memoryBytes: number, addressBits: number): void {
+  if (ramEndGpa(memoryBytes) <= 2 ** addressBits) return;
+  const limitMib = (2 ** addressBits - ramEndGpa(0) + PCI_HOLE_GPA) / MIB;
+  throw new UserError(
+    'memory-beyond-addresses',
+    `this host's processors address ${addressBits} bits of guest memory, too few for ${memoryBytes / MIB} MiB`,
+    `Use --memory ${limitMib}M or less.`,
+  );
 }
 
 /** @throws UserError when the accelerator has fewer vCPUs to give. */

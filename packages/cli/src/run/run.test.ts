@@ -77,6 +77,16 @@ describe('on a terminal', () => {
       assert.doesNotMatch(run.output, /^\s+at /m, 'no stack trace');
     });
 
+  test('one that takes no output stops neither the guest nor the signals that end it', async () => {
+    await using run = await start();
+    run.pauseReading();
+    run.type('write-much-and-go-on\r');
+    await run.waitFor(/./s);
+    run.signal('SIGTERM');
+    assert.deepEqual(await run.exit, { status: 0, signal: null });
+    assert.equal(run.isRaw(), false);
+  });
+
   test('is as it was when the machine does not start', async () => {
     await using run = new TerminalProcess(command('refuse'));
     assert.equal((await run.exit).status, 1);

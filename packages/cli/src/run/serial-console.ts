@@ -24,6 +24,7 @@ export class SerialConsole {
     this.#onEnding = onEnding;
     this.#stdin = process.stdin;
     this.output = process.stdout;
+    doNotBlock(process.stdout);
     this.input = new Readable({ read: () => this.#resume() });
     if (this.#stdin.isTTY) this.#terminal = new ConsoleTerminal(this.#stdin.fd, () => this.#resume());
   }
@@ -69,4 +70,14 @@ export class SerialConsole {
     else if (error.code === 'EIO' && this.#terminal) this.#onEnding({ kind: 'hangup' });
     else this.#onEnding({ kind: 'output-failed', error });
   };
+}
+
+/**
+ * Node waits for terminals to take what is written (process, "A note on process I/O"); a terminal that was stopped would
+ * stop the VM, and the signals that end it. libuv has the other way, too; Node only shows it on the stream's handle.
+ */
+function doNotBlock(stream: NodeJS.WriteStream): void {
+  if (!stream.isTTY) return;
+  const { _handle: handle } = stream as { _handle?: { setBlocking?(blocking: boolean): void } };
+  handle?.setBlocking?.(false);
 }

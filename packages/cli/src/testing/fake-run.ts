@@ -24,6 +24,9 @@ const WORDS: Readonly<Record<string, Act>> = {
   },
   reject: () => void Promise.reject(new RangeError('nobody waits for this')),
   exit: () => process.exit(7),
+  'write-much-and-go-on': () => {
+    process.stdout.write(Buffer.alloc(1 << 20, 'x'));
+  },
   'write-much': (end) => {
     process.stdout.write(Buffer.alloc(1 << 20, 'x'), () => {});
     end({ kind: 'power-off' });

@@ -130,6 +130,11 @@ export class TerminalProcess extends TestProcess {
     return until(what, this.waitLimitMs, () => this.isRaw() === raw);
   }
 
+  /** As when somebody pressed Ctrl-S: the terminal fills up. */
+  pauseReading(): void {
+    this.#controller.pause();
+  }
+
   /** As when the window is closed. */
   hangUp(): void {
     this.#open = false;

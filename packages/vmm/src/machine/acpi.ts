@@ -6,8 +6,19 @@ import { PIT_IOAPIC_PIN } from './gsi-routing.ts';
 import * as layout from './layout.ts';
 import * as ports from './ports.ts';
 
+export interface AcpiTablesOptions {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** The width of guest physical addresses. */
+  readonly addressBits: number;
+}
+
 /** Writes the tables. @returns where their root pointer is. */
-export function writeAcpiTables(memory: GuestMemory, cpus: number, memoryBytes: number): number {
+export function writeAcpiTables(
+  memory: GuestMemory,
+  { cpus, memoryBytes, addressBits }: AcpiTablesOptions,
+): number {
+  const mmio64 = layout.pciMmio64(memoryBytes, addressBits);
   const { rsdpGpa, blobs } = buildAcpiTables({
     vcpuApicIds: Array.from({ length: cpus }, (_, id) => id),
     tableArea: layout.ACPI_TABLES,
@@ -17,7 +28,7 @@ export function writeAcpiTables(memory: GuestMemory, cpus: number, memoryBytes: 
     pci: {
       ecam: layout.ECAM,
       mmio32: layout.PCI_MMIO32,
-      mmio64: { gpa: layout.pciMmio64Gpa(memoryBytes), sizeBytes: layout.PCI_MMIO64_SIZE_BYTES },
+      ...(mmio64 && { mmio64 }),
       intxGsi,
     },
     ports: {

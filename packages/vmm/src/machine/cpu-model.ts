@@ -125,8 +125,14 @@ function unsigned(entry: CpuidEntry): CpuidEntry {
 const IA32_MISC_ENABLE = 0x1a0;
 const IA32_MTRR_DEF_TYPE = 0x2ff;
 
+/** The width of guest physical addresses: CPUID leaf 8000_0008H, EAX[7:0], and 36 bits where there is none. */
+export function physicalAddressBits(supported: readonly CpuidEntry[]): number {
+  const leaf = supported.find((entry) => entry.leaf === 0x80000008);
+  return (leaf && leaf.eax & 0xff) || 36;
+}
+
 /**
- * What firmware would have set up: fast string operations on, and memory write-back by default, since Linux leaves the
+ * The bits that firmware would have set: fast string operations on, and memory write-back by default, since Linux leaves the
  * PAT off when MTRRs are off (Intel SDM Vol. 4 §2.1, Vol. 3A §11.11.2.1 "IA32_MTRR_DEF_TYPE MSR").
  */
 export const FIRMWARE_MSRS: readonly MsrEntry[] = [

@@ -134,4 +134,10 @@ describe('the 64-bit PCI window', () => {
     assert.ok(end(495 * GIB) <= 2 ** 39);
     assert.ok(end(496 * GIB) > 2 ** 39);
   });
+
+  test('is left out where the processor’s addresses end before it', () => {
+    assert.deepEqual(layout.pciMmio64(47 * GIB, 36), { gpa: 48 * GIB, sizeBytes: 16 * GIB });
+    assert.equal(layout.pciMmio64(48 * GIB, 36), undefined);
+    assert.ok(layout.pciMmio64(48 * GIB, 40));
+  });
 });

@@ -52,10 +52,25 @@ export function ramRanges(memoryBytes: number): RamRange[] {
   return ranges;
 }
 
+/** The first address above all RAM. */
+export function ramEndGpa(memoryBytes: number): number {
+  return HIGH_RAM_GPA + Math.max(0, memoryBytes - PCI_HOLE_GPA);
+}
+
 /** Where the 64-bit PCI window starts: above all RAM, at a multiple of its size. */
 export function pciMmio64Gpa(memoryBytes: number): number {
-  const top = HIGH_RAM_GPA + Math.max(0, memoryBytes - PCI_HOLE_GPA);
-  return Math.ceil(top / PCI_MMIO64_SIZE_BYTES) * PCI_MMIO64_SIZE_BYTES;
+  return Math.ceil(ramEndGpa(memoryBytes) / PCI_MMIO64_SIZE_BYTES) * PCI_MMIO64_SIZE_BYTES;
+}
+
+/** The 64-bit PCI window, unless the processor's addresses end before it does. */
+export function pciMmio64(
+  memoryBytes: number,
+  addressBits: number,
+): { readonly gpa: number; readonly sizeBytes: number } | undefined {
+  const gpa = pciMmio64Gpa(memoryBytes);
+  return gpa + PCI_MMIO64_SIZE_BYTES <= 2 ** addressBits
+    ? { gpa, sizeBytes: PCI_MMIO64_SIZE_BYTES }
+    : undefined;
 }
 
 /** What firmware would report of the address map, in order (ACPI 6.5 §15 "System Address Map Interfaces"). */

@@ -5,21 +5,26 @@
 import { initialRegisters, type LoadedKernel, loadLinux } from '@vireo/boot';
 import { Uart16550 } from '@vireo/devices/uart16550';
 import type { Hypervisor, Vm } from '@vireo/hypervisor';
+import { availableParallelism } from '@vireo/linux/host';
 import { HostError } from '@vireo/linux/host-error';
 import type { VcpuFailure, VmConfig } from '../config.ts';
+import { checkAddressWidth } from '../host-limits.ts';
 import { ExitServer } from '../vcpu/exit-server.ts';
 import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
 import { makeVcpuThreads, type VcpuThread } from '../vcpu/vcpu-thread.ts';
 import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
 import { writeAcpiTables } from './acpi.ts';
 import type { BootFiles } from './boot-files.ts';
-import { cpuidFor, FIRMWARE_MSRS } from './cpu-model.ts';
+import { cpuidFor, FIRMWARE_MSRS, physicalAddressBits } from './cpu-model.ts';
 import { pcGsiRoutes } from './gsi-routing.ts';
 import { GuestRam } from './guest-ram.ts';
 import { memoryMap } from './layout.ts';
 import { type MachineRequest, Platform } from './platform.ts';
 import { COM1_GSI } from './ports.ts';
 import type { SerialConsole } from './serial-console.ts';
+
+/** Threads that wait for each other's answers only gain by looking for them where both have a processor. */
+const SPINS = availableParallelism() > 1;
 
 /** Why a power cycle ended. */
 export type MachineEnd =
@@ -65,15 +70,18 @@ export class Machine {
   start(hypervisor: Hypervisor, files: BootFiles): void {
     if (this.#over) return;
     const config = this.#config;
+    const supported = hypervisor.supportedCpuid();
+    const addressBits = physicalAddressBits(supported);
+    checkAddressWidth(config.memoryBytes, addressBits);
     this.#ram = new GuestRam(config.memoryBytes);
-    const loaded = this.#load(this.#ram, files);
+    const loaded = this.#load(this.#ram, files, addressBits);
     const vm = hypervisor.createVm({ interruptControllers: 'in-kernel' });
     this.#vm = vm;
     vm.setGsiRouting(pcGsiRoutes());
     this.#ram.mapInto(vm);
     this.#attachDevices(vm);
     const model = {
-      supported: hypervisor.supportedCpuid(),
+      supported,
       cpus: config.cpus,
       tscDeadlineTimer: hypervisor.capabilities.tscDeadlineTimer,
     };
@@ -82,6 +90,7 @@ export class Machine {
     for (const thread of this.#threads) {
       thread.start(vm.createVcpu(thread.id), this.#mailbox, {
         mailbox: this.#mailboxes,
+        spins: SPINS,
         uart: this.#uart,
         cpuid: cpuidFor(thread.id, model),
         msrs: FIRMWARE_MSRS,
@@ -100,7 +109,7 @@ export class Machine {
     this.#first.resolve({ kind: 'stopped' });
   }
 
-  #load(ram: GuestRam, { kernel, initrd }: BootFiles): LoadedKernel {
+  #load(ram: GuestRam, { kernel, initrd }: BootFiles, addressBits: number): LoadedKernel {
     const { commandLine, cpus, memoryBytes } = this.#config;
     return loadLinux({
       memory: ram.memory,
@@ -108,7 +117,7 @@ export class Machine {
       initrd,
       commandLine,
       memoryMap: memoryMap(memoryBytes),
-      rsdpGpa: writeAcpiTables(ram.memory, cpus, memoryBytes),
+      rsdpGpa: writeAcpiTables(ram.memory, { cpus, memoryBytes, addressBits }),
       memoryIsZero: true,
     });
   }
@@ -122,6 +131,7 @@ export class Machine {
     this.#console.attach(new Uart16550({ shared: this.#uart, line, wakeHost }));
     this.#server = new ExitServer({
       mailbox: this.#mailbox,
+      spins: SPINS,
       serve: (access) => platform.serve(access),
       collect: () => this.#console.collect(),
       onError: (error) => this.#first.resolve({ kind: 'error', error }),

@@ -20,18 +20,22 @@ export interface ExitServerOptions {
   readonly serve: Serve;
   /** Called after each turn of the event loop and before the server sleeps: for output that vCPU threads produced themselves. */
   readonly collect: () => void;
+  /** Whether vCPU threads run while this one looks for their accesses: not on a host with one processor. */
+  readonly spins?: boolean;
   /** An error out of a device model: our own bug, which ends this VM. */
   readonly onError: (error: unknown) => void;
 }
 
 export class ExitServer {
   readonly #options: ExitServerOptions;
+  readonly #spinMs: number;
   #stopped = false;
   /** When the event loop had its last turn, as performance.now() has it. */
   #lastTurn = 0;
 
   constructor(options: ExitServerOptions) {
     this.#options = options;
+    this.#spinMs = options.spins === false ? 0 : SPIN_MS;
   }
 
   /** Serves until `stop`. */
@@ -75,7 +79,7 @@ export class ExitServer {
   /** Serves until nothing comes for a while. @returns true when it gave up for the event loop's sake. */
   #burst(serve: Serve): boolean {
     let last = performance.now();
-    for (let now = last; now - last < SPIN_MS && !this.#stopped; now = performance.now()) {
+    for (let now = last; now - last < this.#spinMs && !this.#stopped; now = performance.now()) {
       if (this.#options.mailbox.serve(serve) > 0) last = now;
       if (now - this.#lastTurn > TURN_MS) return true;
     }

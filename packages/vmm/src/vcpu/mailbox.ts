@@ -57,10 +57,13 @@ export function mailboxBuffer(vcpus: number): SharedArrayBuffer {
 export class VcpuMailbox {
   readonly #words: Int32Array;
   readonly #box: number;
+  readonly #spinRounds: number;
 
-  constructor(buffer: SharedArrayBuffer, vcpuId: number) {
+  /** `spins`: whether the main thread runs while this one looks for its answer; not on a host with one processor. */
+  constructor(buffer: SharedArrayBuffer, vcpuId: number, { spins = true } = {}) {
     this.#words = new Int32Array(buffer);
     this.#box = boxOf(vcpuId);
+    this.#spinRounds = spins ? VCPU_SPIN_ROUNDS : 0;
   }
 
   /** Wakes the main thread if it sleeps, so that it looks at everything it serves. */
@@ -96,7 +99,7 @@ export class VcpuMailbox {
   #awaitAnswer(): void {
     const words = this.#words;
     const state = this.#box + BOX.state;
-    for (let i = 0; i < VCPU_SPIN_ROUNDS; i++) if (Atomics.load(words, state) === STATE_ANSWERED) return;
+    for (let i = 0; i < this.#spinRounds; i++) if (Atomics.load(words, state) === STATE_ANSWERED) return;
     Atomics.store(words, this.#box + BOX.asleep, 1);
     while (Atomics.load(words, state) !== STATE_ANSWERED) Atomics.wait(words, state, STATE_POSTED);
     Atomics.store(words, this.#box + BOX.asleep, 0);

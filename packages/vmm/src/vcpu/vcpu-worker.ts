@@ -30,7 +30,7 @@ function runVcpu(start: VcpuStart): VcpuEnd {
     const vcpu = openVcpu(start.seed);
     try {
       prepare(vcpu, start);
-      const mailbox = new VcpuMailbox(start.mailbox, data.id);
+      const mailbox = new VcpuMailbox(start.mailbox, data.id, { spins: start.spins });
       const local = new Bus('local I/O ports');
       attachLocalDevices(local, {
         uart: start.uart,
@@ -52,8 +52,10 @@ function runVcpu(start: VcpuStart): VcpuEnd {
 
 function prepare(vcpu: Vcpu, start: VcpuStart): void {
   vcpu.setCpuid(start.cpuid);
-  const known = new Map(vcpu.getMsrs(start.msrs.map(({ index }) => index)).map((msr) => [msr.index, msr]));
-  vcpu.setMsrs(start.msrs.filter(({ index }) => known.has(index)));
+  // Those that the accelerator has. What it set already stays set.
+  const present = vcpu.getMsrs(start.msrs.map(({ index }) => index));
+  const wanted = new Map(start.msrs.map(({ index, value }) => [index, value]));
+  vcpu.setMsrs(present.map(({ index, value }) => ({ index, value: value | wanted.get(index)! })));
   if (start.registers === null) return;
   const { general, special } = start.registers;
   // The APIC base stays as the accelerator made it.

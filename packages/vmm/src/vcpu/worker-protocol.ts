@@ -12,6 +12,8 @@ export interface VcpuWorkerData {
 export interface VcpuStart {
   readonly seed: VcpuSeed;
   readonly mailbox: SharedArrayBuffer;
+  /** Whether this host has a processor for each side of the mailbox. */
+  readonly spins: boolean;
   readonly uart: SharedArrayBuffer;
   readonly cpuid: readonly CpuidEntry[];
   readonly msrs: readonly MsrEntry[];
