@@ -5,10 +5,10 @@ import { parseLabOptions } from './options.ts';
 const refused = (args: string[], message: RegExp) =>
   assert.throws(() => parseLabOptions(args), { name: 'UserError', code: 'lab-usage', message });
 
-test('without options, two processors and 2 GiB', () => {
+test('without options, one processor and 2 GiB', () => {
   assert.deepEqual(parseLabOptions(['true']), {
     memoryMib: 2048,
-    cpus: 2,
+    cpus: 1,
     numaNodes: 1,
     parallel: false,
     append: '',

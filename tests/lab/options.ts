@@ -24,9 +24,9 @@ Runs CMD in a Debian guest that has a working /dev/kvm, under QEMU's software em
 The repository is there read-only, at its own path; /tmp is writable.
 
   --memory SIZE     the lab's memory, such as 3G (2G)
-  --cpus N          its processors (2)
+  --cpus N          its processors, in turn on one thread of the host (1)
   --numa N          its NUMA nodes (1)
-  --parallel        emulates its processors in parallel: faster, but now and then a program or the lab crashes
+  --parallel        a thread for each processor: faster, but now and then a program or the lab crashes
   --append ARGS     further kernel arguments
   --timeout SECONDS ends CMD after this time (none)
   --package NAME    a further Debian package inside; may be given again
@@ -40,7 +40,7 @@ The exit status is CMD's own; 124 when its time ran out, 125 when the lab itself
 export function parseLabOptions(args: readonly string[]): LabOptions | undefined {
   const options = {
     memoryMib: 2048,
-    cpus: 2,
+    cpus: 1,
     numaNodes: 1,
     parallel: false,
     append: '',
