@@ -32,7 +32,7 @@ test('a command may follow --', () => {
 
 test('values may be part of the word; --package may come again', () => {
   const options = parseLabOptions([
-    ...['--memory=3G', '--append=a=b c', '--numa', '2', '--timeout', '30'],
+    ...['--memory=3G', '--append=a=b c', '--cpus', '2', '--numa', '2', '--timeout', '30'],
     ...['--package', 'strace', '--package=jq', '--parallel', 'true'],
   ]);
   assert.equal(options?.memoryMib, 3072);

@@ -32,28 +32,20 @@ export function planTests(
     globSync(patterns, { cwd: root, exclude: ['**/node_modules/**'] })
       .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
       .sort();
-  const alsoInTheLab = find(ALSO_IN_THE_LAB);
-  const inLab = [...find(['{packages,tests}/**/*.lab.test.ts']), ...alsoInTheLab];
+  const inLab = find(['{packages,tests}/**/*.lab.test.ts', ...ALSO_IN_THE_LAB]);
   const ofLab = find(['tests/lab/**/*.test.ts']);
   const onHost = find(['{packages,tools,tests,bench}/**/*.test.ts']).filter(
     (path) => !path.endsWith('.lab.test.ts') && !ofLab.includes(path),
   );
   const node = [process.execPath];
-  const lab = (cpus: number) => [
-    ...[process.execPath, join(root, 'tests/lab/lab.ts'), ...LAB_OPTIONS, '--cpus', `${cpus}`],
-    'node',
-  ];
+  const lab = [process.execPath, join(root, 'tests/lab/lab.ts'), ...LAB_OPTIONS, 'node'];
   const groups: TestGroup[] = [
     { where: 'host', name: 'tests', files: onHost, concurrency: HOST_CONCURRENCY, launcher: node },
     { where: 'lab', name: 'tests of the lab', files: ofLab, concurrency: 1, launcher: node },
     // A lab for each: it takes one core, and one that dies takes no other tests with it.
-    ...inLab.reverse().map(
-      (file): TestGroup => ({
-        ...({ where: 'lab', name: file, files: [file], concurrency: 1 } as const),
-        // One processor is the fastest; what is about processors in parallel needs two.
-        launcher: lab(alsoInTheLab.includes(file) ? 2 : 1),
-      }),
-    ),
+    ...inLab
+      .reverse()
+      .map((file): TestGroup => ({ where: 'lab', name: file, files: [file], concurrency: 1, launcher: lab })),
   ];
   return groups.filter((group) => group.files.length > 0 && (only === undefined || group.where === only));
 }
