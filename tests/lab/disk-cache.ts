@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { buildOnce, cacheDirectory, contentKey, copyFile, writeExt4Image } from '@vireo/images';
 
 /** Raised when something changes in an image that its key would not show. */
-export const LAYOUT = '6';
+export const LAYOUT = '7';
 const UNUSED_FOR_MS = 24 * 3600 * 1000;
 
 /** A directory of the lab's in the cache, filled by `build` where it is not there yet. */

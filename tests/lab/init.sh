@@ -1,6 +1,6 @@
 # The rest of the lab's start, after root-init.sh: loads KVM, mounts the repository, runs the command,
 # and reports its exit status and how many bytes it wrote, so that the runner knows when it has seen
-# everything. Comes after the variables REPOSITORY, DIRECTORY, JOB, TERMINAL, TERM, ROWS, COLUMNS (job.ts).
+# everything. Comes after the variables REPOSITORY, DIRECTORY, JOB, PARALLEL, TERMINAL, TERM, ROWS, COLUMNS (job.ts).
 #
 # NVMe namespaces: 1 root, 2 node_modules, 3 the repository, 4 the host's guest images, 5 this script.
 # Ports: 1 standard input, 2 output, 3 error, 4 control.
@@ -38,6 +38,30 @@ load_drivers() {
   load drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_legacy_dev \
     drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci drivers/char/virtio_console
   load virt/lib/irqbypass arch/x86/kvm/kvm arch/x86/kvm/kvm-amd
+}
+
+# With a thread for each processor: keeps a VM of each kind open. KVM patches the kernel's scheduler when the host's first
+# VM comes and when its last one goes, and its own code for the first vCPU with a local APIC and the first without. Now and
+# then a processor ran such a patch's breakpoint, long removed, for ever, with its run queue locked (machine.ts).
+keep_vms_open() {
+  perl -e '
+    use constant { CREATE_VM => 0xae01, CREATE_IRQCHIP => 0xae60, CREATE_VCPU => 0xae41 };
+    open(my $kvm, "+<", "/dev/kvm") or die "lab: /dev/kvm: $!\n";
+    my @kept;
+    for my $irqchip (0, 1) {
+      my $fd = ioctl($kvm, CREATE_VM, 0) or die "lab: KVM_CREATE_VM: $!\n";
+      open(my $vm, "+<&=", $fd) or die "lab: $!\n";
+      if ($irqchip) { ioctl($vm, CREATE_IRQCHIP, 0) or die "lab: KVM_CREATE_IRQCHIP: $!\n"; }
+      ioctl($vm, CREATE_VCPU, 0) or die "lab: KVM_CREATE_VCPU: $!\n";
+      push @kept, $vm;
+    }
+    open(STDOUT, ">", "/run/vms-open");
+    sleep;
+  ' &
+  until [ -e /run/vms-open ]; do
+    kill -0 $! || return
+    usleep 5000
+  done
 }
 
 mount_images() {
@@ -107,6 +131,7 @@ run_job() {
 mount_kernel_file_systems
 stage 'mounts'
 load_drivers
+[ -z "$PARALLEL" ] || keep_vms_open
 stage 'drivers'
 mount_images
 hostname lab

@@ -17,6 +17,7 @@ export function jobScript(
     DIRECTORY: inside ? directory : repository,
     // Through env(1): a busybox shell would rather run its own `sh` or `cat` than the installed one.
     JOB: `exec /usr/bin/env -- ${options.command.map(shellQuote).join(' ')}`,
+    PARALLEL: options.parallel ? 'yes' : '',
     TERMINAL: terminal ? 'yes' : '',
     TERM: process.env['TERM'] ?? 'linux',
     ROWS: `${process.stdout.rows ?? 24}`,

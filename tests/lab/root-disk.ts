@@ -29,12 +29,12 @@ import { unpackedKernel } from './kernel.ts';
 
 const ROOT_PACKAGES = [
   ...['linux-image-cloud-amd64', 'busybox-static', 'dash', 'bash', 'coreutils', 'grep', 'sed', 'findutils'],
-  ...['bsdutils', 'util-linux', 'procps', 'libstdc++6', 'libatomic1', 'qemu-system-x86'],
+  ...['bsdutils', 'util-linux', 'procps', 'libstdc++6', 'libatomic1', 'qemu-system-x86', 'perl-base'],
 ];
 
 /** Drawn in by dependencies, and of no use in the lab. */
 const UNUSED_PACKAGES =
-  /^(perl|libperl|debconf|adduser|passwd|udev|initramfs|klibc|libklibc|linux-base|iso-codes|cpio|dpkg|libpam-|libgstreamer|gcc-|init-system|usrmerge|.*-perl$)/;
+  /^(perl(?!-base)|libperl|debconf|adduser|passwd|udev|initramfs|klibc|libklibc|linux-base|iso-codes|cpio|dpkg|libpam-|libgstreamer|gcc-|init-system|usrmerge|.*-perl$)/;
 
 export interface RootDisk {
   readonly image: string;
