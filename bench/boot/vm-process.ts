@@ -46,7 +46,8 @@ export class VmProcess {
     this.#start = performance.now();
     this.#child = spawn(program ?? '', args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
+      // The lab preloads something into each Node, which is not for what is measured.
+      env: { ...process.env, NODE_OPTIONS: '', ...environment },
     });
     this.pid = this.#child.pid ?? 0;
     running.add(this);
