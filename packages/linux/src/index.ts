@@ -11,6 +11,7 @@ export { addressOf, errno, type Pointer, viewMemory } from './libc.ts';
 export * from './mapping.ts';
 export * from './memory.ts';
 export * from './memory-file.ts';
+export * from './ptrace.ts';
 export * from './signals.ts';
 export * from './termios.ts';
 export * from './threads.ts';
