@@ -1,0 +1,81 @@
+/**
+ * The interpreter as one WebAssembly module: a handler for each variant of each instruction, in a table in the order of
+ * the variants, then what ends a stretch of records.
+ */
+import { offsetOf } from '../cpu-state.ts';
+import { EXIT } from '../exit-reason.ts';
+import { RECORD, RECORD_BYTES } from '../record.ts';
+import { FLAGS_KIND, TURN_PF, TURN_SF } from '../status-flags.ts';
+import { Code } from '../wasm/code.ts';
+import { I32, OP } from '../wasm/instructions.ts';
+import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
+import { addFlagFunctions } from './flag-functions.ts';
+import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
+import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
+import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
+import { listVariants, type Variant } from './variants.ts';
+
+/** What the module imports besides its memory, as `host`. */
+export interface InterpreterImports {
+  /** An access that the TLB does not allow (memory-functions.ts). */
+  readonly slowRead: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
+  readonly slowWrite: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
+}
+
+export interface InterpreterExports {
+  /** Runs from a record on. @returns an exit reason */
+  readonly run: (state: number, record: number) => number;
+  /** A flag's value, by its name. */
+  readonly [flag: `flag${string}`]: (state: number) => number;
+}
+
+/** The handler of a record that ends a stretch. */
+export const endHandler = (variants: readonly Variant[]): number => variants.length;
+
+export function makeInterpreter(
+  memory: MemoryLimits,
+  variants: readonly Variant[] = listVariants(),
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(memory);
+  const slowRead = module.importFunction('slowRead', TRANSLATE_TYPE);
+  const slowWrite = module.importFunction('slowWrite', TRANSLATE_TYPE);
+  const flags = addFlagFunctions(module);
+  for (const [flag, index] of Object.entries(flags)) module.export(`flag${flag}`, index);
+  const functions: Functions = {
+    flags,
+    translateRead: addTranslation(module, 'read', slowRead),
+    translateWrite: addTranslation(module, 'write', slowWrite),
+    setResultFlags: module.add(setResultFlags()),
+  };
+  const handlerType = module.typeIndex(HANDLER_TYPE);
+  for (const variant of variants) module.addToTable(module.add(handler(variant, functions, handlerType)));
+  module.addToTable(module.add(new Code(HANDLER_TYPE).i32(EXIT.endOfCode)));
+  module.export('run', module.add(run(handlerType)));
+  return module.encode();
+}
+
+function handler(variant: Variant, functions: Functions, handlerType: number): Code {
+  const builder = new InterpreterBuilder(variant, functions);
+  variant.instruction.semantics(builder, ...builder.operands);
+  builder.end(handlerType, RECORD_BYTES);
+  return builder.code;
+}
+
+function run(handlerType: number): Code {
+  const code = new Code(HANDLER_TYPE);
+  code.get(STATE_LOCAL).get(RECORD_LOCAL).get(RECORD_LOCAL).load(32, RECORD.handler);
+  return code.returnCallIndirect(handlerType);
+}
+
+/** (state, ZF, SF, PF): a result from which these follow, turned over where no number has them (status-flags.ts). */
+function setResultFlags(): Code {
+  const code = new Code({ parameters: ['i32', 'i32', 'i32', 'i32'], results: [] });
+  const [state, zf, sf, pf] = [0, 1, 2, 3];
+  // Of ZF: 0, whose SF is clear and PF set. Without: 1 or 3 with PF's parity, and no sign.
+  code.get(state).i64(0n).i64(3n).i64(1n).get(pf).op(OP.select).get(zf).op(OP.select);
+  code.store(64, offsetOf('flagsResult'));
+  const turnPf = () => code.get(zf).get(pf).op(I32.eqz, I32.and).i32(TURN_PF).op(I32.mul);
+  code.get(state).i32(FLAGS_KIND.explicit).get(sf).i32(TURN_SF).op(I32.mul, I32.or);
+  turnPf();
+  return code.op(I32.or).store(32, offsetOf('flagsKind'));
+}

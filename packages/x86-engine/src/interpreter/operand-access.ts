@@ -1,0 +1,181 @@
+/** Reads and writes an instruction's operands where the record says they are. */
+import type { Bits, Operand, OperandSpec } from '@vireo/x86-isa';
+import { EXIT } from '../exit-reason.ts';
+import { RECORD } from '../record.ts';
+import type { Code, FunctionType, MemoryBits } from '../wasm/code.ts';
+import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
+import type { Variant } from './variants.ts';
+import { typeOf, type WasmValue } from './wasm-value.ts';
+
+/** A handler: (state, record) → exit reason. */
+export const HANDLER_TYPE: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
+export const STATE_LOCAL = 0;
+export const RECORD_LOCAL = 1;
+
+/** Indices of functions that handlers call. */
+export interface Memory {
+  /** (state, record, linear address, bytes) → address in our memory, or 0 when it faulted. */
+  readonly translateRead: number;
+  readonly translateWrite: number;
+  /** (state, ZF, SF, PF): the result from which these follow. */
+  readonly setResultFlags: number;
+}
+
+interface AccessedOperand {
+  readonly spec: OperandSpec;
+  readonly bits: Bits;
+  /** Local variables: of a memory operand's address, once it was asked for. */
+  hostAddress?: number;
+}
+
+export class OperandAccess {
+  readonly operands: readonly Operand[];
+  readonly #code: Code;
+  readonly #variant: Variant;
+  readonly #memory: Memory;
+  #linear: number | undefined;
+
+  constructor(code: Code, variant: Variant, memory: Memory) {
+    this.#code = code;
+    this.#variant = variant;
+    this.#memory = memory;
+    this.operands = variant.encoding.operands.map(
+      (spec) =>
+        ({
+          spec,
+          bits: spec.width === 'v' ? variant.operandBits : spec.width,
+        }) satisfies AccessedOperand as unknown as Operand,
+    );
+  }
+
+  read(operand: Operand): WasmValue {
+    const { spec, bits } = accessed(operand);
+    const width = scalar(bits);
+    if (spec.source === 'immediate') return this.#immediate(spec, width);
+    if (!this.#isMemory(spec)) {
+      return this.#local(bits, () => {
+        const offset = this.#registerBase(spec);
+        this.#code.load(width, offset);
+      });
+    }
+    const host = this.#host(operand, spec.access === 'read' ? 'read' : 'write');
+    return this.#local(bits, () => this.#code.get(host).load(width));
+  }
+
+  write(operand: Operand, value: WasmValue): void {
+    const { spec, bits } = accessed(operand);
+    if (this.#isMemory(spec)) {
+      const host = this.#host(operand, 'write');
+      this.#code.get(host).get(value.local).store(scalar(bits));
+      return;
+    }
+    let offset = 0;
+    this.writeRegister(
+      () => {
+        offset = this.#registerBase(spec);
+      },
+      value,
+      () => offset,
+    );
+  }
+
+  /** 32 bits clear the upper half; 8 and 16 leave the rest. `base` leaves an address on the stack. */
+  writeRegister(base: () => void, { bits, local }: WasmValue, offset: number | (() => number)): void {
+    base();
+    this.#code.get(local);
+    if (bits === 32) this.#code.op(CONVERT.i64ExtendI32U);
+    this.#code.store(bits === 32 ? 64 : scalar(bits as Bits), typeof offset === 'number' ? offset : offset());
+  }
+
+  addressOf(operand: Operand): WasmValue {
+    const { spec } = accessed(operand);
+    if (!this.#isMemory(spec)) throw new Error('only memory has an address');
+    return { bits: 64, local: this.#effectiveAddress(spec) };
+  }
+
+  finish(): void {}
+
+  #isMemory({ source }: OperandSpec): boolean {
+    if (source === 'offset' || source === 'rm-memory') return true;
+    return source === 'rm' && this.#variant.rm !== 'register';
+  }
+
+  /** Leaves a register's address on the stack, but for the offset that is returned. */
+  #registerBase({ source, implied, registers }: OperandSpec): number {
+    if (registers !== 'general') throw new Error(`${registers} registers are not written yet`);
+    if (source === 'implied') {
+      this.#code.get(STATE_LOCAL);
+      return implied! * 8;
+    }
+    const field = source === 'rm' || source === 'rm-register' ? RECORD.rm : RECORD.register;
+    this.#code.get(RECORD_LOCAL).load(16, field);
+    return 0;
+  }
+
+  #immediate({ implied }: OperandSpec, bits: MemoryBits): WasmValue {
+    return this.#local(bits, () => {
+      if (implied === undefined) this.#code.get(RECORD_LOCAL).load(bits, RECORD.immediate);
+      else if (bits === 64) this.#code.i64(BigInt(implied));
+      else this.#code.i32(implied);
+    });
+  }
+
+  #effectiveAddress({ source }: OperandSpec): number {
+    if (this.#linear !== undefined) return this.#linear;
+    const code = this.#code;
+    if (source === 'offset') code.get(RECORD_LOCAL).load(64, RECORD.immediate);
+    else this.#pushSum();
+    this.#pushAddressMask();
+    this.#linear = code.local('i64');
+    code.set(this.#linear);
+    return this.#linear;
+  }
+
+  /** Base, index and displacement. */
+  #pushSum(): void {
+    const code = this.#code;
+    const viaRecord = (field: number) => code.get(RECORD_LOCAL).load(16, field).load(64);
+    viaRecord(RECORD.base);
+    viaRecord(RECORD.index);
+    code.get(RECORD_LOCAL).load(8, RECORD.scale).op(CONVERT.i64ExtendI32U, I64.shl, I64.add);
+    code.get(RECORD_LOCAL).load(32, RECORD.displacement).op(CONVERT.i64ExtendI32S, I64.add);
+  }
+
+  /** An effective address is as wide as the address size says (Intel SDM Vol. 1 §3.3.7 "Address Calculations in 64-Bit Mode"). */
+  #pushAddressMask(): void {
+    const { rm } = this.#variant;
+    if (rm === 'memory32') this.#code.i64(0xffffffffn).op(I64.and);
+    if (rm === 'memory16') this.#code.i64(0xffffn).op(I64.and);
+  }
+
+  /** Where a memory operand is in our memory; leaves the handler when the access faults. */
+  #host(operand: Operand, access: 'read' | 'write'): number {
+    const target = accessed(operand);
+    if (target.hostAddress !== undefined) return target.hostAddress;
+    const code = this.#code;
+    const effective = this.#effectiveAddress(target.spec);
+    code.get(STATE_LOCAL).get(RECORD_LOCAL);
+    code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
+    code.i32(target.bits / 8);
+    code.call(access === 'read' ? this.#memory.translateRead : this.#memory.translateWrite);
+    const host = code.local('i32');
+    code.tee(host).op(I32.eqz);
+    code.if(() => code.i32(EXIT.memoryFault).return());
+    target.hostAddress = host;
+    return host;
+  }
+
+  #local(bits: Bits, make: () => void): WasmValue {
+    make();
+    const local = this.#code.local(typeOf(bits));
+    this.#code.set(local);
+    return { bits, local };
+  }
+}
+
+const accessed = (operand: Operand): AccessedOperand => operand as unknown as AccessedOperand;
+
+function scalar(bits: Bits): MemoryBits {
+  if (bits === 80 || bits === 128) throw new Error(`operands of ${bits} bits are not written yet`);
+  return bits;
+}

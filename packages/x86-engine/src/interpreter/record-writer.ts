@@ -1,0 +1,88 @@
+/** Writes decoded instructions into the engine's memory, as the records that handlers read (record.ts). */
+import type { Decoded, MemoryForm, OperandSpec } from '@vireo/x86-isa';
+import { offsetOf } from '../cpu-state.ts';
+import { RECORD, RECORD_BYTES } from '../record.ts';
+import { type RmKind, VariantIndex } from './variants.ts';
+
+const BYTES_OF_SEGMENT_BASE = 8;
+/** Registers 4 to 7 of 8 bits without REX: AH, CH, DH, BH. */
+const FIRST_HIGH_BYTE = 4;
+
+export class RecordWriter {
+  readonly #view: DataView;
+  readonly #state: number;
+  readonly #variants: VariantIndex;
+
+  /** `state`: the address of the vCPU's state. */
+  constructor(memory: ArrayBufferLike, state: number, variants = new VariantIndex()) {
+    this.#view = new DataView(memory);
+    this.#state = state;
+    this.#variants = variants;
+  }
+
+  /** @returns the address after it */
+  write(record: number, decoded: Decoded, ripDelta: number): number {
+    const { encoding, operandBits, lock, modrm, lengthBytes } = decoded;
+    const rm: RmKind = typeof modrm?.rm === 'number' ? 'register' : `memory${decoded.addressBits}`;
+    const usesRm = encoding.operands.some(({ source }) => source.startsWith('rm') || source === 'offset');
+    const variant = { operandBits, lock, ...(usesRm && { rm }) };
+    const view = this.#view;
+    view.setUint32(record + RECORD.handler, this.#variants.find(encoding, variant), true);
+    view.setUint16(record + RECORD.register, this.#registerOperand(decoded), true);
+    view.setUint16(record + RECORD.rm, this.#rmOperand(decoded), true);
+    view.setUint8(record + RECORD.lengthBytes, lengthBytes);
+    view.setInt32(record + RECORD.ripDelta, ripDelta, true);
+    view.setBigInt64(record + RECORD.immediate, decoded.immediate ?? 0n, true);
+    const form = typeof modrm?.rm === 'object' ? modrm.rm : undefined;
+    if (form) this.#writeForm(record, form, ripDelta + lengthBytes);
+    if (form || encoding.operands.some(({ source }) => source === 'offset'))
+      view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded), true);
+    return record + RECORD_BYTES;
+  }
+
+  /** Ends a stretch of records. */
+  end(record: number, handler: number): void {
+    this.#view.setUint32(record + RECORD.handler, handler, true);
+  }
+
+  /** `nextRipDelta`: from the code base to the next instruction. */
+  #writeForm(record: number, form: MemoryForm, nextRipDelta: number): void {
+    const view = this.#view;
+    const register = (number: number | undefined) =>
+      this.#state + (number === undefined ? offsetOf('zero') : offsetOf('general') + number * 8);
+    const base = form.ripRelative ? this.#state + offsetOf('codeBase') : register(form.base);
+    view.setUint16(record + RECORD.base, base, true);
+    view.setUint16(record + RECORD.index, register(form.index), true);
+    view.setUint8(record + RECORD.scale, form.scale);
+    const displacement = form.displacement + (form.ripRelative ? nextRipDelta : 0);
+    view.setInt32(record + RECORD.displacement, displacement, true);
+  }
+
+  /** In 64-bit mode only FS and GS have bases (Intel SDM Vol. 1 §3.4.2.1 "Segment Registers in 64-Bit Mode"). */
+  #segmentBase({ segment }: Decoded): number {
+    if (segment === undefined) return this.#state + offsetOf('zero');
+    return this.#state + offsetOf('segmentBases') + segment * BYTES_OF_SEGMENT_BASE;
+  }
+
+  #registerOperand(decoded: Decoded): number {
+    const operand = decoded.encoding.operands.find(({ source }) => source === 'reg' || source === 'opcode');
+    if (operand === undefined) return this.#state;
+    const number = operand.source === 'opcode' ? decoded.opcodeRegister : decoded.modrm!.reg;
+    return this.#registerAddress(operand, number, decoded.hasRex);
+  }
+
+  #rmOperand(decoded: Decoded): number {
+    const operand = decoded.encoding.operands.find(
+      ({ source }) => source === 'rm' || source === 'rm-register',
+    );
+    const rm = decoded.modrm?.rm;
+    if (operand === undefined || typeof rm !== 'number') return this.#state;
+    return this.#registerAddress(operand, rm, decoded.hasRex);
+  }
+
+  #registerAddress({ width }: OperandSpec, number: number, hasRex: boolean): number {
+    const general = this.#state + offsetOf('general');
+    const isHighByte = width === 8 && !hasRex && number >= FIRST_HIGH_BYTE;
+    return isHighByte ? general + (number - FIRST_HIGH_BYTE) * 8 + 1 : general + number * 8;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The handlers that the interpreter needs: one for each encoding, operand size and kind of ModRM operand. A record names
+ * its handler by the variant's place in this list.
+ */
+import { type Encoding, INSTRUCTIONS, type Instruction } from '@vireo/x86-isa';
+
+export type OperandBits = 16 | 32 | 64;
+
+/** Memory is told apart by its address's size. */
+export type RmKind = 'register' | 'memory16' | 'memory32' | 'memory64';
+const MEMORY: readonly RmKind[] = ['memory64', 'memory32', 'memory16'];
+
+export interface Variant {
+  readonly instruction: Instruction;
+  readonly encoding: Encoding;
+  readonly operandBits: OperandBits;
+  /** What ModRM.rm (or an offset without it) names; undefined where there is no such operand. */
+  readonly rm?: RmKind;
+  readonly lock: boolean;
+}
+
+/** Operand sizes are told apart only where an operand or the semantics depends on them. */
+function operandSizes({ operands, operandEncoding, defaults64 }: Encoding): readonly OperandBits[] {
+  const depends = operandEncoding === 'ZO' || operands.some(({ width }) => width === 'v');
+  if (!depends) return [32];
+  return defaults64 ? [16, 64, 32] : [16, 32, 64];
+}
+
+function rmKinds({ operands }: Encoding): readonly (RmKind | undefined)[] {
+  const sources = operands.map(({ source }) => source);
+  if (sources.includes('rm')) return ['register', ...MEMORY];
+  if (sources.includes('rm-memory') || sources.includes('offset')) return MEMORY;
+  return sources.includes('rm-register') ? ['register'] : [undefined];
+}
+
+export function listVariants(): Variant[] {
+  return INSTRUCTIONS.flatMap((instruction) =>
+    instruction.encodings.flatMap((encoding) =>
+      operandSizes(encoding).flatMap((operandBits) =>
+        rmKinds(encoding).flatMap((rm) => {
+          const variant = { instruction, encoding, operandBits, ...(rm && { rm }) };
+          const locks = encoding.lockable && rm !== 'register' && rm ? [false, true] : [false];
+          return locks.map((lock): Variant => ({ ...variant, lock }));
+        }),
+      ),
+    ),
+  );
+}
+
+/** Finds a variant's place. */
+export class VariantIndex {
+  readonly #places = new Map<Encoding, Map<string, number>>();
+
+  constructor(variants: readonly Variant[] = listVariants()) {
+    for (const [place, variant] of variants.entries()) {
+      const places = this.#places.get(variant.encoding) ?? new Map<string, number>();
+      this.#places.set(variant.encoding, places.set(key(variant), place));
+    }
+  }
+
+  find(encoding: Encoding, wanted: Pick<Variant, 'operandBits' | 'lock'> & Pick<Variant, 'rm'>): number {
+    const places = this.#places.get(encoding);
+    const place = places?.get(key(wanted)) ?? places?.get(key({ ...wanted, operandBits: 32 }));
+    if (place === undefined) throw new Error(`no handler for ${encoding.notation}`);
+    return place;
+  }
+}
+
+function key({ operandBits, rm, lock }: Pick<Variant, 'operandBits' | 'lock'> & Pick<Variant, 'rm'>): string {
+  return `${operandBits} ${rm} ${lock}`;
+}

@@ -1,0 +1,117 @@
+/** The body of one WebAssembly function, as bytes (WebAssembly Core Specification 3.0, §5.5.13 "Code Section"). */
+import { ATOMIC_COMPARE_EXCHANGE, ATOMIC_LOAD, LOAD, OP, STORE } from './instructions.ts';
+import { signedLeb, unsignedLeb } from './leb128.ts';
+
+export type ValueType = 'i32' | 'i64';
+export const VALUE_TYPE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
+const NO_RESULT = 0x40;
+const ATOMIC_PREFIX = 0xfe;
+
+export type MemoryBits = 8 | 16 | 32 | 64;
+const ALIGNMENT: Readonly<Record<MemoryBits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
+
+export interface FunctionType {
+  readonly parameters: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+
+export class Code {
+  readonly type: FunctionType;
+  readonly #bytes: number[] = [];
+  readonly #locals: ValueType[] = [];
+
+  constructor(type: FunctionType) {
+    this.type = type;
+  }
+
+  /** A new local variable's index. */
+  local(type: ValueType): number {
+    this.#locals.push(type);
+    return this.type.parameters.length + this.#locals.length - 1;
+  }
+
+  op(...bytes: number[]): this {
+    this.#bytes.push(...bytes);
+    return this;
+  }
+
+  i32(value: number): this {
+    return this.op(OP.i32Const, ...signedLeb(BigInt(value | 0)));
+  }
+
+  i64(value: bigint): this {
+    return this.op(OP.i64Const, ...signedLeb(BigInt.asIntN(64, value)));
+  }
+
+  get(local: number): this {
+    return this.op(OP.localGet, ...unsignedLeb(local));
+  }
+
+  set(local: number): this {
+    return this.op(OP.localSet, ...unsignedLeb(local));
+  }
+
+  tee(local: number): this {
+    return this.op(OP.localTee, ...unsignedLeb(local));
+  }
+
+  load(bits: MemoryBits, offset = 0): this {
+    return this.op(LOAD[bits], 0, ...unsignedLeb(offset));
+  }
+
+  store(bits: MemoryBits, offset = 0): this {
+    return this.op(STORE[bits], 0, ...unsignedLeb(offset));
+  }
+
+  /** Traps when the address is not aligned. */
+  atomicLoad(bits: MemoryBits): this {
+    return this.op(ATOMIC_PREFIX, ATOMIC_LOAD[bits], ALIGNMENT[bits], 0);
+  }
+
+  atomicCompareExchange(bits: MemoryBits): this {
+    return this.op(ATOMIC_PREFIX, ATOMIC_COMPARE_EXCHANGE[bits], ALIGNMENT[bits], 0);
+  }
+
+  call(functionIndex: number): this {
+    return this.op(OP.call, ...unsignedLeb(functionIndex));
+  }
+
+  returnCall(functionIndex: number): this {
+    return this.op(OP.returnCall, ...unsignedLeb(functionIndex));
+  }
+
+  returnCallIndirect(typeIndex: number): this {
+    return this.op(OP.returnCallIndirect, ...unsignedLeb(typeIndex), 0);
+  }
+
+  if(then: () => void, otherwise?: () => void): this {
+    this.op(OP.if, NO_RESULT);
+    then();
+    if (otherwise) {
+      this.op(OP.else);
+      otherwise();
+    }
+    return this.op(OP.end);
+  }
+
+  loop(body: () => void): this {
+    this.op(OP.loop, NO_RESULT);
+    body();
+    return this.op(OP.end);
+  }
+
+  branch(depth: number): this {
+    return this.op(OP.br, ...unsignedLeb(depth));
+  }
+
+  return(): this {
+    return this.op(OP.return);
+  }
+
+  /** The entry in the code section. */
+  encode(): number[] {
+    const locals = this.#locals.flatMap((type) => [1, VALUE_TYPE[type]]);
+    const body = [...unsignedLeb(this.#locals.length), ...locals, ...this.#bytes, OP.end];
+    return [...unsignedLeb(body.length), ...body];
+  }
+}

@@ -1,0 +1,70 @@
+/** One row group of the manual: an instruction's name, its encodings and its meaning. */
+import type { Builder, Operand, StatusFlag } from './builder.ts';
+import { type Opcode, parseOpcode } from './opcode.ts';
+import type { OperandSpec } from './operand.ts';
+
+/** CPUID bits that an instruction needs, by the manual's names. */
+export type Feature =
+  | 'CMOV'
+  | 'CX8'
+  | 'CX16'
+  | 'POPCNT'
+  | 'LZCNT'
+  | 'BMI1'
+  | 'BMI2'
+  | 'ADX'
+  | 'MOVBE'
+  | 'SSE4.2'
+  | 'RDRAND'
+  | 'RDSEED';
+
+export interface EncodingOptions {
+  /** LOCK may stand before it when its destination is memory. */
+  readonly lockable?: true;
+  /** 'only-64', 'not-64': where the encoding exists; everywhere when not said. */
+  readonly modes?: 'only-64' | 'not-64';
+  /** In 64-bit mode the operand size is 64 bits without REX.W, and cannot be 32 (near branches, PUSH, POP). */
+  readonly defaults64?: true;
+}
+
+export interface Encoding extends EncodingOptions {
+  /** The manual's operand encoding column. */
+  readonly operandEncoding: string;
+  readonly notation: string;
+  readonly opcode: Opcode;
+  readonly operands: readonly OperandSpec[];
+}
+
+export interface InstructionDefinition {
+  readonly encodings: readonly Encoding[];
+  readonly feature?: Feature;
+  /** Flags that the manual calls undefined afterwards: what the processor leaves there is not compared. */
+  readonly undefinedFlags?: readonly StatusFlag[];
+  semantics(e: Builder, ...operands: Operand[]): void;
+}
+
+export interface Instruction extends InstructionDefinition {
+  readonly mnemonic: string;
+}
+
+export const lockable = { lockable: true } as const;
+export const only64 = { modes: 'only-64' } as const;
+export const not64 = { modes: 'not-64' } as const;
+export const defaults64 = { defaults64: true } as const;
+
+export function enc(
+  operandEncoding: string,
+  notation: string,
+  ...rest: readonly (OperandSpec | EncodingOptions)[]
+): Encoding {
+  const operands = rest.filter((it): it is OperandSpec => 'source' in it);
+  const options = rest.filter((it): it is EncodingOptions => !('source' in it));
+  return Object.assign(
+    { operandEncoding, notation, opcode: parseOpcode(notation), operands },
+    ...options,
+  ) as Encoding;
+}
+
+export function instruction(mnemonic: string, definition: InstructionDefinition): Instruction {
+  return { mnemonic, ...definition };
+}
