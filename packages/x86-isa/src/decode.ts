@@ -123,7 +123,7 @@ function readOpcode(reader: ByteReader): { map: OpcodeMap; byte: number } {
   return { map: '0f', byte: second };
 }
 
-/** The most specific encoding that fits: one with a mandatory prefix before one that has none. */
+/** The most specific encoding that fits: with a mandatory prefix before without, the first in the table of the others. */
 function choose(
   all: readonly Candidate[],
   prefixes: Prefixes,
@@ -151,7 +151,8 @@ function fitsModRm({ opcode, operands }: Encoding, modrm: ModRm | undefined): bo
   );
 }
 
-function fitsPrefix({ opcode }: Encoding, prefixes: Prefixes): boolean {
+function fitsPrefix({ opcode, withoutRexB }: Encoding, prefixes: Prefixes): boolean {
+  if (withoutRexB && prefixes.rex & REX.B) return false;
   if (opcode.rexW !== undefined && opcode.rexW !== ((prefixes.rex & REX.W) !== 0)) return false;
   const present: MandatoryPrefix = prefixes.repeat ?? (prefixes.operandSize ? '66' : 'none');
   return opcode.prefix === undefined || opcode.prefix === present;

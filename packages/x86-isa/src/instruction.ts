@@ -23,6 +23,8 @@ export interface EncodingOptions {
   readonly lockable?: true;
   /** 'only-64', 'not-64': where the encoding exists; everywhere when not said. */
   readonly modes?: 'only-64' | 'not-64';
+  /** Only without REX.B. */
+  readonly withoutRexB?: true;
   /** In 64-bit mode the operand size is 64 bits without REX.W, and cannot be 32 (near branches, PUSH, POP). */
   readonly defaults64?: true;
 }
@@ -50,6 +52,7 @@ export interface Instruction extends InstructionDefinition {
 export const lockable = { lockable: true } as const;
 export const only64 = { modes: 'only-64' } as const;
 export const not64 = { modes: 'not-64' } as const;
+export const withoutRexB = { withoutRexB: true } as const;
 export const defaults64 = { defaults64: true } as const;
 
 export function enc(

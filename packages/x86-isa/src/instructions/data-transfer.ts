@@ -1,6 +1,6 @@
 /** Moves between registers and memory (Intel SDM Vol. 1 §7.3.1 "Data Transfer Instructions"). */
 import type { Condition } from '../builder.ts';
-import { enc, type Instruction, instruction, lockable, only64 } from '../instruction.ts';
+import { enc, type Instruction, instruction, lockable, only64, withoutRexB } from '../instruction.ts';
 import { address, r, rw, w } from '../operand.ts';
 
 /** Intel SDM Vol. 2B "MOV—Move". Segment, control and debug registers have definitions of their own. */
@@ -59,6 +59,15 @@ export const LEA = instruction('LEA', {
     e.write(destination!, gva.bits < bits ? e.zeroExtend(gva, bits) : e.truncate(gva, bits));
   },
 });
+
+/** Intel SDM Vol. 2B "NOP—No Operation". Before XCHG in the table, whose register 0 it would be. */
+export const NOP = instruction('NOP', {
+  encodings: [enc('ZO', '90', withoutRexB), enc('M', '0F 1F /r', address('rmv'))],
+  semantics() {},
+});
+
+/** Intel SDM Vol. 2B "PAUSE—Spin Loop Hint". */
+export const PAUSE = instruction('PAUSE', { encodings: [enc('ZO', 'F3 90', withoutRexB)], semantics() {} });
 
 /** Intel SDM Vol. 2D "XCHG—Exchange Register/Memory With Register". With memory it locks, whether told to or not. */
 export const XCHG = instruction('XCHG', {
@@ -137,7 +146,7 @@ export const SET = byCondition((name, condition, digit) =>
 );
 
 export const DATA_TRANSFER: readonly Instruction[] = [
-  ...[MOV, MOVZX, MOVSX, MOVSXD, LEA, XCHG, BSWAP, CBW, CWD],
+  ...[MOV, MOVZX, MOVSX, MOVSXD, LEA, NOP, PAUSE, XCHG, BSWAP, CBW, CWD],
   ...CMOV,
   ...SET,
 ];

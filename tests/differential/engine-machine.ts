@@ -1,0 +1,144 @@
+/** The engine's interpreter with the memory that tested code sees on silicon: one instruction at a time. */
+import { CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
+import { EXIT } from '@vireo/x86-engine/exit-reason';
+import {
+  endHandler,
+  type InterpreterExports,
+  makeInterpreter,
+} from '@vireo/x86-engine/interpreter/interpreter-module';
+import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
+import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
+import { FLAG_BIT, FLAGS_KIND, TURN_PF, TURN_SF } from '@vireo/x86-engine/status-flags';
+import { NO_PAGE, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '@vireo/x86-engine/tlb';
+import { type Decoded, decode } from '@vireo/x86-isa';
+import { LAYOUT } from './native/address-space.ts';
+
+const PAGE_BYTES = 4096;
+const STATE = CPU_STATE_STRIDE_BYTES;
+const TLB = 0x10000;
+const RECORDS = 0x20000;
+const DATA = 0x40000;
+const READONLY = 0x60000;
+const MEMORY_PAGES = 16;
+
+export interface EngineResult {
+  readonly registers: BigUint64Array;
+  readonly rflags: bigint;
+  readonly decoded: Decoded;
+  readonly fault?: bigint;
+}
+
+interface Window {
+  readonly gva: number;
+  readonly lengthBytes: number;
+  readonly at: number;
+  readonly writable: boolean;
+}
+
+const WINDOWS: readonly Window[] = [
+  { gva: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes, at: DATA, writable: true },
+  { gva: LAYOUT.readonlyGva, lengthBytes: LAYOUT.readonlyLengthBytes, at: READONLY, writable: false },
+];
+
+export class EngineMachine {
+  readonly #memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true });
+  readonly #view = new DataView(this.#memory.buffer);
+  readonly #bytes = new Uint8Array(this.#memory.buffer);
+  readonly #exports: InterpreterExports;
+  readonly #writer: RecordWriter;
+  readonly #end: number;
+  #fault: bigint | undefined;
+
+  constructor() {
+    const variants = listVariants();
+    const module = new WebAssembly.Module(
+      makeInterpreter({ minimumPages: MEMORY_PAGES, maximumPages: MEMORY_PAGES }, variants),
+    );
+    const slow = (isWrite: boolean) => (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
+      this.#slowAccess(gva, lengthBytes, isWrite);
+    const host = { memory: this.#memory, slowRead: slow(false), slowWrite: slow(true) };
+    this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
+    this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
+    this.#end = endHandler(variants);
+    this.#fillTlb();
+  }
+
+  /** `memory` is at the start of the data. @returns undefined when there is no such instruction */
+  run(
+    code: Uint8Array,
+    registers: BigUint64Array,
+    rflags: bigint,
+    memory: Uint8Array,
+  ): EngineResult | undefined {
+    const decoded = decode(code, 64);
+    if (typeof decoded === 'string') return undefined;
+    this.#bytes.fill(0, DATA, DATA + LAYOUT.dataLengthBytes);
+    this.#bytes.set(memory, DATA);
+    for (const [number, value] of registers.entries())
+      this.#view.setBigUint64(STATE + number * 8, value, true);
+    this.#setFlags(rflags);
+    this.#view.setBigUint64(STATE + offsetOf('codeBase'), BigInt(LAYOUT.codeGva), true);
+    this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end);
+    this.#fault = undefined;
+    const reason = this.#exports.run(STATE, RECORDS);
+    const faulted = reason === EXIT.memoryFault ? this.#fault : undefined;
+    return {
+      registers: registersOf(this.#view),
+      rflags: this.#flags(),
+      decoded,
+      ...(faulted === undefined ? {} : { fault: faulted }),
+    };
+  }
+
+  /** The data as it is now. */
+  data(): Uint8Array {
+    return this.#bytes.slice(DATA, DATA + LAYOUT.dataLengthBytes);
+  }
+
+  #fillTlb(): void {
+    this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
+    for (let at = TLB; at < TLB + TLB_BYTES; at += TLB_ENTRY_BYTES) {
+      this.#view.setBigInt64(at + TLB_ENTRY.readPage, NO_PAGE, true);
+      this.#view.setBigInt64(at + TLB_ENTRY.writePage, NO_PAGE, true);
+    }
+    for (const { gva, lengthBytes, at, writable } of WINDOWS) {
+      for (let page = 0; page < lengthBytes; page += PAGE_BYTES) {
+        const entry = TLB + (((gva + page) / PAGE_BYTES) % TLB_ENTRIES) * TLB_ENTRY_BYTES;
+        this.#view.setBigInt64(entry + TLB_ENTRY.readPage, BigInt(gva + page), true);
+        if (writable) this.#view.setBigInt64(entry + TLB_ENTRY.writePage, BigInt(gva + page), true);
+        this.#view.setInt32(entry + TLB_ENTRY.addend, (at - gva) | 0, true);
+      }
+    }
+  }
+
+  #slowAccess(gva: bigint, lengthBytes: number, isWrite: boolean): number {
+    const address = BigInt.asUintN(64, gva);
+    for (const window of WINDOWS) {
+      const offset = address - BigInt(window.gva);
+      const fits = offset >= 0n && offset + BigInt(lengthBytes) <= BigInt(window.lengthBytes);
+      if (fits && (window.writable || !isWrite)) return window.at + Number(offset);
+    }
+    this.#fault = address;
+    return 0;
+  }
+
+  #setFlags(rflags: bigint): void {
+    const bit = (flag: keyof typeof FLAG_BIT) => Number((rflags >> BigInt(FLAG_BIT[flag])) & 1n);
+    const result = bit('ZF') ? 0n : bit('PF') ? 3n : 1n;
+    const kind = FLAGS_KIND.explicit | (bit('SF') ? TURN_SF : 0) | (bit('ZF') && !bit('PF') ? TURN_PF : 0);
+    this.#view.setBigInt64(STATE + offsetOf('flagsResult'), result, true);
+    this.#view.setBigUint64(STATE + offsetOf('flagsA'), rflags & 0xffffn, true);
+    this.#view.setUint32(STATE + offsetOf('flagsKind'), kind, true);
+  }
+
+  #flags(): bigint {
+    let word = 0n;
+    for (const [flag, bit] of Object.entries(FLAG_BIT))
+      word |= BigInt(this.#exports[`flag${flag}`]!(STATE)) << BigInt(bit);
+    return word;
+  }
+}
+
+function registersOf(view: DataView): BigUint64Array {
+  return BigUint64Array.from({ length: 16 }, (_, number) => view.getBigUint64(STATE + number * 8, true));
+}
