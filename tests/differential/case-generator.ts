@@ -16,6 +16,7 @@ export interface TestCase {
 const STATUS_FLAGS = 0x8d5n;
 const MEMORY_BYTES = 128;
 const RSP = 4;
+const RBP = 5;
 const USER_ADDRESSES = 0x7fff_ffff_ffffn;
 
 export function generate(random: Random, variant: Variant): TestCase {
@@ -33,11 +34,13 @@ export function generate(random: Random, variant: Variant): TestCase {
     immediate: usesOffset ? BigInt(target) : random.operand(),
   };
   const choice = typeof rm === 'object' ? aim(draft, rm, registers, target, random) : draft;
+  const memory = Uint8Array.from({ length: MEMORY_BYTES }, () => Number(random.next() & 0xffn));
+  prepareControlTransfer(variant, choice, registers, memory, target, random);
   return {
     code: encode(choice),
     registers,
     rflags: (random.next() & STATUS_FLAGS) | 0x202n,
-    memory: Uint8Array.from({ length: MEMORY_BYTES }, () => Number(random.next() & 0xffn)),
+    memory,
   };
 }
 
@@ -88,4 +91,31 @@ function aim(
   }
   registers[form.base!] = BigInt.asUintN(64, base);
   return choice;
+}
+
+const STACK = /^(PUSH|POP|CALL|RET|LEAVE)/;
+/** An address that is canonical, little-endian: its upper bytes are 0. */
+const HIGH_BYTES = [5, 6, 7];
+
+/** The stack is in the data, mostly; and where an indirect jump goes is canonical, for vendors differ about others. */
+function prepareControlTransfer(
+  { instruction: { mnemonic }, encoding }: Variant,
+  { rm }: Choice,
+  registers: BigUint64Array,
+  memory: Uint8Array,
+  target: number,
+  random: Random,
+): void {
+  const usesStack = STACK.test(mnemonic);
+  if (usesStack && typeof rm === 'number') {
+    const stack = BigInt(random.chance(16) ? LAYOUT.dataGva + random.below(4) : pickTarget(random));
+    registers[mnemonic === 'LEAVE' ? RBP : RSP] = stack;
+    target = Number(stack);
+  }
+  if (!encoding.forces64) return;
+  for (const byte of HIGH_BYTES) {
+    const at = target + byte - LAYOUT.dataGva;
+    if (at < MEMORY_BYTES) memory[at] = 0;
+  }
+  if (typeof rm === 'number' && rm !== RSP) registers[rm] = registers[rm]! & USER_ADDRESSES;
 }

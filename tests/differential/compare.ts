@@ -31,9 +31,7 @@ export function difference(
     return native.fault?.kind === 'ill' ? undefined : 'the decoder knows no such instruction';
   const found = faultDifference(native.fault, ours.fault);
   if (found !== undefined || native.fault) return found;
-  const lengthBytes = Number(native.state.rip) - LAYOUT.codeGva;
-  if (lengthBytes !== ours.decoded.lengthBytes)
-    return `length ${ours.decoded.lengthBytes}, silicon ${lengthBytes}`;
+  if (native.state.rip !== ours.rip) return `rip ${hex(ours.rip)}, silicon ${hex(native.state.rip)}`;
   for (const [number, value] of native.state.registers.entries())
     if (ours.registers[number] !== value)
       return `register ${number} is ${hex(ours.registers[number]!)}, silicon ${hex(value)}`;
@@ -48,9 +46,10 @@ function faultDifference(
   ours: bigint | undefined,
 ): string | undefined {
   if (native === undefined) return ours === undefined ? undefined : `a fault at ${hex(ours)}, silicon none`;
-  if (native.kind !== 'segv') return `silicon: ${native.kind}`;
+  // A stack access that is not canonical is #SS.
+  if (native.kind !== 'segv' && native.kind !== 'bus') return `silicon: ${native.kind}`;
   if (ours === undefined) return `no fault, silicon one at ${hex(native.address)}`;
-  const isPageFault = native.code === SEGV_MAPERR || native.code === SEGV_ACCERR;
+  const isPageFault = native.kind === 'segv' && (native.code === SEGV_MAPERR || native.code === SEGV_ACCERR);
   // A page fault is at the first byte that is not there; the engine says where the access began.
   const near = native.address >= ours && native.address < ours + 16n;
   return !isPageFault || near ? undefined : `a fault at ${hex(ours)}, silicon at ${hex(native.address)}`;

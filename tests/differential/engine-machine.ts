@@ -1,10 +1,11 @@
 /** The engine's interpreter with the memory that tested code sees on silicon: one instruction at a time. */
+import { CODE_TABLE_BYTES, CODE_TABLE_ENTRY_BYTES, NO_CODE } from '@vireo/x86-engine/code-table';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
 import { EXIT } from '@vireo/x86-engine/exit-reason';
 import {
-  endHandler,
   type InterpreterExports,
   makeInterpreter,
+  stopHandler,
 } from '@vireo/x86-engine/interpreter/interpreter-module';
 import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
 import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
@@ -19,11 +20,13 @@ const TLB = 0x10000;
 const RECORDS = 0x20000;
 const DATA = 0x40000;
 const READONLY = 0x60000;
+const CODE_TABLE = 0x80000;
 const MEMORY_PAGES = 16;
 
 export interface EngineResult {
   readonly registers: BigUint64Array;
   readonly rflags: bigint;
+  readonly rip: bigint;
   readonly decoded: Decoded;
   readonly fault?: bigint;
 }
@@ -59,7 +62,7 @@ export class EngineMachine {
     const host = { memory: this.#memory, slowRead: slow(false), slowWrite: slow(true) };
     this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
     this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
-    this.#end = endHandler(variants);
+    this.#end = stopHandler(variants);
     this.#fillTlb();
   }
 
@@ -78,13 +81,14 @@ export class EngineMachine {
       this.#view.setBigUint64(STATE + number * 8, value, true);
     this.#setFlags(rflags);
     this.#view.setBigUint64(STATE + offsetOf('codeBase'), BigInt(LAYOUT.codeGva), true);
-    this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end);
+    this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end, decoded.lengthBytes);
     this.#fault = undefined;
     const reason = this.#exports.run(STATE, RECORDS);
     const faulted = reason === EXIT.memoryFault ? this.#fault : undefined;
     return {
       registers: registersOf(this.#view),
       rflags: this.#flags(),
+      rip: this.#view.getBigUint64(STATE + offsetOf('rip'), true),
       decoded,
       ...(faulted === undefined ? {} : { fault: faulted }),
     };
@@ -97,6 +101,11 @@ export class EngineMachine {
 
   #fillTlb(): void {
     this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
+    // An empty table: every jump comes back to us.
+    this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
+    for (let at = CODE_TABLE; at < CODE_TABLE + CODE_TABLE_BYTES; at += CODE_TABLE_ENTRY_BYTES)
+      this.#view.setBigUint64(at, NO_CODE, true);
+    this.#view.setBigInt64(STATE + offsetOf('stackMask'), -1n, true);
     for (let at = TLB; at < TLB + TLB_BYTES; at += TLB_ENTRY_BYTES) {
       this.#view.setBigInt64(at + TLB_ENTRY.readPage, NO_PAGE, true);
       this.#view.setBigInt64(at + TLB_ENTRY.writePage, NO_PAGE, true);

@@ -75,7 +75,7 @@ function modRm({ encoding, register, rm }: Choice): number[] {
 
 function immediateBytes({ source, implied, encoded }: OperandSpec, choice: Choice): number[] {
   if (source === 'offset') return littleEndian(choice.immediate, choice.addressBits / 8);
-  if (source !== 'immediate' || implied !== undefined) return [];
+  if ((source !== 'immediate' && source !== 'relative') || implied !== undefined) return [];
   const { operandBits, immediate } = choice;
   if (encoded === 'v') return littleEndian(immediate, operandBits / 8);
   if (encoded === 'z') return littleEndian(immediate, operandBits === 16 ? 2 : 4);

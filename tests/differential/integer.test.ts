@@ -14,9 +14,12 @@ const SEED = 2026n;
 const unavailable = Silicon.unavailable();
 const byMnemonic = Map.groupBy(listVariants().filter(runsHere), ({ instruction }) => instruction.mnemonic);
 
-/** 16-bit addresses, and what is not in 64-bit mode, cannot be encoded there. */
-function runsHere({ rm, encoding }: Variant): boolean {
-  return rm !== 'memory16' && encoding.modes !== 'not-64';
+/**
+ * 16-bit addresses, and what is not in 64-bit mode, cannot be encoded there. Of a near branch with an operand size prefix
+ * there, Intel's processors ignore the prefix, as the engine does; AMD's cut RIP to 16 bits.
+ */
+function runsHere({ rm, encoding, operandBits }: Variant): boolean {
+  return rm !== 'memory16' && encoding.modes !== 'not-64' && !(encoding.forces64 && operandBits === 16);
 }
 
 describe('as on silicon', { skip: unavailable ?? false }, () => {

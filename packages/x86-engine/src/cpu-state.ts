@@ -27,6 +27,8 @@ const FIELDS = {
   flagsResult: 8,
   flagsA: 8,
   flagsB: 8,
+  /** Ones where the stack pointer has address bits: 16, 32 or 64 of them. */
+  stackMask: 8,
   flagsKind: 4,
   /** Why the interpreter returned (exit-reason.ts). */
   exitReason: 4,
@@ -36,6 +38,10 @@ const FIELDS = {
   faultAccess: 4,
   /** The address of the TLB in use. */
   tlb: 4,
+  /** The address of the table of decoded code (code-table.ts). */
+  codeTable: 4,
+  /** Not 0: at its next jump the vCPU returns to the host, which has something for it. */
+  pending: 4,
 } as const;
 
 export type FieldName = keyof typeof FIELDS;

@@ -1,7 +1,9 @@
 /** Why the interpreter came back to its caller. */
 export const EXIT = {
-  /** The records end here: decode on. */
-  endOfCode: 0,
+  /** The last record was run, and `rip` is behind it. */
+  stopped: 0,
   /** An access to memory faulted; `faultGva` and `faultAccess` say which. */
   memoryFault: 1,
+  /** Code at `rip` is not in the table, or `pending` is set. */
+  jump: 2,
 } as const;

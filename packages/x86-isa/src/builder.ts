@@ -6,7 +6,7 @@
  * that may fault (reads and writes of memory) must come before the first change of the machine's state, since faults
  * leave the state as it was (Intel SDM Vol. 3A §6.6 "Program or Task Restart").
  */
-import type { Bits } from './operand.ts';
+import type { Bits, Source } from './operand.ts';
 
 declare const VALUE: unique symbol;
 /** A bit string that exists when the instruction runs. */
@@ -22,6 +22,8 @@ declare const OPERAND: unique symbol;
 export interface Operand {
   readonly [OPERAND]: true;
   readonly bits: Bits;
+  readonly source: Source;
+  readonly isMemory: boolean;
 }
 
 /** The six status flags (Intel SDM Vol. 1 §3.4.3.1 "Status Flags"). */
@@ -43,6 +45,8 @@ export type Comparison = 'eq' | 'ne' | 'ltU' | 'ltS' | 'leU' | 'leS';
 export interface Builder {
   /** The operand size of the instruction at hand. */
   readonly operandBits: 16 | 32 | 64;
+  /** The address size, of encodings that say they depend on it. */
+  readonly addressBits: 16 | 32 | 64;
 
   read(operand: Operand): Value;
   /** To a register of 32 bits: clears the upper half (Intel SDM Vol. 1 §3.4.1.1 "General-Purpose Registers in 64-Bit Mode"). */
@@ -80,8 +84,14 @@ export interface Builder {
 
   /** Raises an exception; nothing of the instruction has happened. */
   raise(exception: 'DE' | 'UD' | 'GP' | 'NM'): void;
-  /** Goes on at an address, of the operand size, after this instruction. */
+  /** Ends the instruction and goes on at an address of 64 bits. */
   jump(target: Value): void;
   /** The address of the next instruction, of 64 bits. */
   nextRip(): Value;
+
+  /** An offset in the stack segment, of 64 bits, and as wide as the stack's addresses are. */
+  stackPointer(): Value;
+  setStackPointer(offset: Value): void;
+  loadStack(offset: Value, bits: 16 | 32 | 64): Value;
+  storeStack(offset: Value, value: Value): void;
 }

@@ -164,7 +164,7 @@ function addressSize(modeBits: ModeBits, prefix: boolean): 16 | 32 | 64 {
 }
 
 function operandSize(encoding: Encoding, modeBits: ModeBits, { rex, operandSize }: Prefixes): 16 | 32 | 64 {
-  if (rex & REX.W) return 64;
+  if (rex & REX.W || (modeBits === 64 && encoding.forces64)) return 64;
   const prefix = operandSize && encoding.opcode.prefix !== '66';
   if (modeBits === 16) return prefix ? 32 : 16;
   if (prefix) return 16;

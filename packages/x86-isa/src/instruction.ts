@@ -25,7 +25,11 @@ export interface EncodingOptions {
   readonly modes?: 'only-64' | 'not-64';
   /** Only without REX.B. */
   readonly withoutRexB?: true;
-  /** In 64-bit mode the operand size is 64 bits without REX.W, and cannot be 32 (near branches, PUSH, POP). */
+  /** In 64-bit mode the operand size is 64 bits, whatever prefixes say (near branches). */
+  readonly forces64?: true;
+  /** It depends on the address size, though it has no operand in memory: RCX is its counter, or RSI and RDI point to memory. */
+  readonly addressed?: true;
+  /** In 64-bit mode the operand size is 64 bits without REX.W, and cannot be 32 (PUSH, POP). */
   readonly defaults64?: true;
 }
 
@@ -53,6 +57,8 @@ export const lockable = { lockable: true } as const;
 export const only64 = { modes: 'only-64' } as const;
 export const not64 = { modes: 'not-64' } as const;
 export const withoutRexB = { withoutRexB: true } as const;
+export const forces64 = { forces64: true } as const;
+export const addressed = { addressed: true } as const;
 export const defaults64 = { defaults64: true } as const;
 
 export function enc(

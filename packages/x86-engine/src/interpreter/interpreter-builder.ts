@@ -18,10 +18,11 @@ import { offsetOf } from '../cpu-state.ts';
 import { RECORD } from '../record.ts';
 import { FLAG_BIT, FLAGS_KIND, SAVED_CARRY_SHIFT } from '../status-flags.ts';
 import { Code } from '../wasm/code.ts';
-import { CONVERT, I32, OP } from '../wasm/instructions.ts';
+import { CONVERT, I32, I64, OP } from '../wasm/instructions.ts';
 import type { FlagFunctions } from './flag-functions.ts';
 import { HANDLER_TYPE, type Memory, OperandAccess, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
-import type { OperandBits, Variant } from './variants.ts';
+import { pushNextRip } from './rip.ts';
+import { addressBitsOf, type OperandBits, type Variant } from './variants.ts';
 import { arithmeticOf, asValue, asWasm, maskOf, typeOf, type WasmValue } from './wasm-value.ts';
 
 /** What handlers call. */
@@ -29,16 +30,21 @@ export interface Functions extends Memory {
   readonly flags: FlagFunctions;
 }
 
+const RSP_OFFSET = offsetOf('general') + 4 * 8;
+const STACK_BASE_OFFSET = offsetOf('segmentBases') + 2 * 8;
+
 const SHIFTS = { shl: 'shl', shr: 'shrU', sar: 'shrS', rotl: 'rotl', rotr: 'rotr' } as const;
 
 export class InterpreterBuilder implements Builder {
   readonly code = new Code(HANDLER_TYPE);
   readonly operandBits: OperandBits;
+  readonly addressBits: OperandBits;
   readonly #functions: Functions;
   readonly #operands: OperandAccess;
 
   constructor(variant: Variant, functions: Functions) {
     this.operandBits = variant.operandBits;
+    this.addressBits = addressBitsOf(variant);
     this.#functions = functions;
     this.#operands = new OperandAccess(this.code, variant, functions);
   }
@@ -199,12 +205,41 @@ export class InterpreterBuilder implements Builder {
     throw new Error('exceptions are not written yet');
   }
 
-  jump(): void {
-    throw new Error('jumps are not written yet');
+  jump(target: Value): void {
+    this.code.get(STATE_LOCAL).get(RECORD_LOCAL);
+    this.#get(target).returnCall(this.#functions.goto);
   }
 
   nextRip(): Value {
-    throw new Error('jumps are not written yet');
+    return this.#result(64, () => pushNextRip(this.code));
+  }
+
+  stackPointer(): Value {
+    return this.#result(64, () => {
+      this.code.get(STATE_LOCAL).load(64, RSP_OFFSET).get(STATE_LOCAL).load(64, offsetOf('stackMask'));
+      this.code.op(I64.and);
+    });
+  }
+
+  /** Of the register, bits beyond the stack's width stay. */
+  setStackPointer(offset: Value): void {
+    const { code } = this;
+    const mask = () => code.get(STATE_LOCAL).load(64, offsetOf('stackMask'));
+    code.get(STATE_LOCAL).get(STATE_LOCAL).load(64, RSP_OFFSET);
+    mask().i64(-1n).op(I64.xor, I64.and);
+    this.#get(offset);
+    mask().op(I64.and, I64.or).store(64, RSP_OFFSET);
+  }
+
+  loadStack(offset: Value, bits: 16 | 32 | 64): Value {
+    const host = this.#translateStack('read', offset, bits);
+    return this.#result(bits, () => this.code.get(host).load(bits));
+  }
+
+  storeStack(offset: Value, value: Value): void {
+    const bits = value.bits as 16 | 32 | 64;
+    this.code.get(this.#translateStack('write', offset, bits));
+    this.#get(value).store(bits);
   }
 
   /** Goes on with the next record. */
@@ -214,6 +249,13 @@ export class InterpreterBuilder implements Builder {
     code.get(STATE_LOCAL).get(RECORD_LOCAL).i32(recordBytes).op(I32.add);
     code.get(RECORD_LOCAL).load(32, recordBytes + RECORD.handler);
     code.returnCallIndirect(typeIndex);
+  }
+
+  #translateStack(access: 'read' | 'write', offset: Value, bits: number): number {
+    return this.#operands.translate(access, bits / 8, () => {
+      this.#get(offset).get(STATE_LOCAL).load(64, offsetOf('stackMask')).op(I64.and);
+      this.code.get(STATE_LOCAL).load(64, STACK_BASE_OFFSET).op(I64.add);
+    });
   }
 
   /** What the code of `make` leaves on the stack, in a local variable. */

@@ -10,9 +10,11 @@ import { Code } from '../wasm/code.ts';
 import { I32, OP } from '../wasm/instructions.ts';
 import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
 import { addFlagFunctions } from './flag-functions.ts';
+import { gotoFunction } from './goto-function.ts';
 import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
 import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
 import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
+import { pushNextRip } from './rip.ts';
 import { listVariants, type Variant } from './variants.ts';
 
 /** What the module imports besides its memory, as `host`. */
@@ -29,14 +31,16 @@ export interface InterpreterExports {
   readonly [flag: `flag${string}`]: (state: number) => number;
 }
 
-/** The handler of a record that ends a stretch. */
-export const endHandler = (variants: readonly Variant[]): number => variants.length;
+/** Handlers of the record behind a stretch: one returns to the host, the other goes on at its address. */
+export const stopHandler = (variants: readonly Variant[]): number => variants.length;
+export const fallThroughHandler = (variants: readonly Variant[]): number => variants.length + 1;
 
 export function makeInterpreter(
   memory: MemoryLimits,
   variants: readonly Variant[] = listVariants(),
 ): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(memory);
+  const handlerType = module.typeIndex(HANDLER_TYPE);
   const slowRead = module.importFunction('slowRead', TRANSLATE_TYPE);
   const slowWrite = module.importFunction('slowWrite', TRANSLATE_TYPE);
   const flags = addFlagFunctions(module);
@@ -46,10 +50,11 @@ export function makeInterpreter(
     translateRead: addTranslation(module, 'read', slowRead),
     translateWrite: addTranslation(module, 'write', slowWrite),
     setResultFlags: module.add(setResultFlags()),
+    goto: module.add(gotoFunction(handlerType)),
   };
-  const handlerType = module.typeIndex(HANDLER_TYPE);
   for (const variant of variants) module.addToTable(module.add(handler(variant, functions, handlerType)));
-  module.addToTable(module.add(new Code(HANDLER_TYPE).i32(EXIT.endOfCode)));
+  module.addToTable(module.add(stop()));
+  module.addToTable(module.add(fallThrough(functions.goto)));
   module.export('run', module.add(run(handlerType)));
   return module.encode();
 }
@@ -65,6 +70,20 @@ function run(handlerType: number): Code {
   const code = new Code(HANDLER_TYPE);
   code.get(STATE_LOCAL).get(RECORD_LOCAL).get(RECORD_LOCAL).load(32, RECORD.handler);
   return code.returnCallIndirect(handlerType);
+}
+
+function stop(): Code {
+  const code = new Code(HANDLER_TYPE);
+  code.get(STATE_LOCAL);
+  pushNextRip(code);
+  return code.store(64, offsetOf('rip')).i32(EXIT.stopped);
+}
+
+function fallThrough(goto: number): Code {
+  const code = new Code(HANDLER_TYPE);
+  code.get(STATE_LOCAL).get(RECORD_LOCAL);
+  pushNextRip(code);
+  return code.returnCall(goto);
 }
 
 /** (state, ZF, SF, PF): a result from which these follow, turned over where no number has them (status-flags.ts). */

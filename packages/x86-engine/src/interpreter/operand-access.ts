@@ -19,10 +19,14 @@ export interface Memory {
   readonly translateWrite: number;
   /** (state, ZF, SF, PF): the result from which these follow. */
   readonly setResultFlags: number;
+  /** (state, record, linear address) → exit reason: goes on there. */
+  readonly goto: number;
 }
 
 interface AccessedOperand {
   readonly spec: OperandSpec;
+  readonly source: OperandSpec['source'];
+  readonly isMemory: boolean;
   readonly bits: Bits;
   /** Local variables: of a memory operand's address, once it was asked for. */
   hostAddress?: number;
@@ -43,6 +47,8 @@ export class OperandAccess {
       (spec) =>
         ({
           spec,
+          source: spec.source,
+          isMemory: isMemory(spec, variant),
           bits: spec.width === 'v' ? variant.operandBits : spec.width,
         }) satisfies AccessedOperand as unknown as Operand,
     );
@@ -51,8 +57,8 @@ export class OperandAccess {
   read(operand: Operand): WasmValue {
     const { spec, bits } = accessed(operand);
     const width = scalar(bits);
-    if (spec.source === 'immediate') return this.#immediate(spec, width);
-    if (!this.#isMemory(spec)) {
+    if (spec.source === 'immediate' || spec.source === 'relative') return this.#immediate(spec, width);
+    if (!isMemory(spec, this.#variant)) {
       return this.#local(bits, () => {
         const offset = this.#registerBase(spec);
         this.#code.load(width, offset);
@@ -64,7 +70,7 @@ export class OperandAccess {
 
   write(operand: Operand, value: WasmValue): void {
     const { spec, bits } = accessed(operand);
-    if (this.#isMemory(spec)) {
+    if (isMemory(spec, this.#variant)) {
       const host = this.#host(operand, 'write');
       this.#code.get(host).get(value.local).store(scalar(bits));
       return;
@@ -89,16 +95,11 @@ export class OperandAccess {
 
   addressOf(operand: Operand): WasmValue {
     const { spec } = accessed(operand);
-    if (!this.#isMemory(spec)) throw new Error('only memory has an address');
+    if (!isMemory(spec, this.#variant)) throw new Error('only memory has an address');
     return { bits: 64, local: this.#effectiveAddress(spec) };
   }
 
   finish(): void {}
-
-  #isMemory({ source }: OperandSpec): boolean {
-    if (source === 'offset' || source === 'rm-memory') return true;
-    return source === 'rm' && this.#variant.rm !== 'register';
-  }
 
   /** Leaves a register's address on the stack, but for the offset that is returned. */
   #registerBase({ source, implied, registers }: OperandSpec): number {
@@ -151,17 +152,26 @@ export class OperandAccess {
   /** Where a memory operand is in our memory; leaves the handler when the access faults. */
   #host(operand: Operand, access: 'read' | 'write'): number {
     const target = accessed(operand);
-    if (target.hostAddress !== undefined) return target.hostAddress;
     const code = this.#code;
+    if (target.hostAddress !== undefined) return target.hostAddress;
     const effective = this.#effectiveAddress(target.spec);
+    target.hostAddress = this.translate(access, target.bits / 8, () => {
+      code.get(effective);
+      code.get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
+    });
+    return target.hostAddress;
+  }
+
+  /** The same for the linear address that `pushAddress` leaves on the stack. */
+  translate(access: 'read' | 'write', lengthBytes: number, pushAddress: () => void): number {
+    const code = this.#code;
     code.get(STATE_LOCAL).get(RECORD_LOCAL);
-    code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
-    code.i32(target.bits / 8);
+    pushAddress();
+    code.i32(lengthBytes);
     code.call(access === 'read' ? this.#memory.translateRead : this.#memory.translateWrite);
     const host = code.local('i32');
     code.tee(host).op(I32.eqz);
     code.if(() => code.i32(EXIT.memoryFault).return());
-    target.hostAddress = host;
     return host;
   }
 
@@ -178,4 +188,9 @@ const accessed = (operand: Operand): AccessedOperand => operand as unknown as Ac
 function scalar(bits: Bits): MemoryBits {
   if (bits === 80 || bits === 128) throw new Error(`operands of ${bits} bits are not written yet`);
   return bits;
+}
+
+function isMemory({ source }: OperandSpec, { rm }: Variant): boolean {
+  if (source === 'offset' || source === 'rm-memory') return true;
+  return source === 'rm' && rm !== 'register';
 }

@@ -7,6 +7,7 @@ import { type RmKind, VariantIndex } from './variants.ts';
 const BYTES_OF_SEGMENT_BASE = 8;
 /** Registers 4 to 7 of 8 bits without REX: AH, CH, DH, BH. */
 const FIRST_HIGH_BYTE = 4;
+const RSP = 4;
 
 export class RecordWriter {
   readonly #view: DataView;
@@ -25,7 +26,7 @@ export class RecordWriter {
     const { encoding, operandBits, lock, modrm, lengthBytes } = decoded;
     const rm: RmKind = typeof modrm?.rm === 'number' ? 'register' : `memory${decoded.addressBits}`;
     const usesRm = encoding.operands.some(({ source }) => source.startsWith('rm') || source === 'offset');
-    const variant = { operandBits, lock, ...(usesRm && { rm }) };
+    const variant = { operandBits, lock, ...((usesRm || encoding.addressed) && { rm }) };
     const view = this.#view;
     view.setUint32(record + RECORD.handler, this.#variants.find(encoding, variant), true);
     view.setUint16(record + RECORD.register, this.#registerOperand(decoded), true);
@@ -34,19 +35,23 @@ export class RecordWriter {
     view.setInt32(record + RECORD.ripDelta, ripDelta, true);
     view.setBigInt64(record + RECORD.immediate, decoded.immediate ?? 0n, true);
     const form = typeof modrm?.rm === 'object' ? modrm.rm : undefined;
-    if (form) this.#writeForm(record, form, ripDelta + lengthBytes);
+    const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
+    if (form) this.#writeForm(record, form, ripDelta + lengthBytes, popped);
     if (form || encoding.operands.some(({ source }) => source === 'offset'))
       view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded), true);
     return record + RECORD_BYTES;
   }
 
-  /** Ends a stretch of records. */
-  end(record: number, handler: number): void {
+  /** Ends a stretch of records, at an address, with one of the handlers that are for this. @returns the address after it */
+  end(record: number, handler: number, ripDelta: number): number {
     this.#view.setUint32(record + RECORD.handler, handler, true);
+    this.#view.setUint8(record + RECORD.lengthBytes, 0);
+    this.#view.setInt32(record + RECORD.ripDelta, ripDelta, true);
+    return record + RECORD_BYTES;
   }
 
-  /** `nextRipDelta`: from the code base to the next instruction. */
-  #writeForm(record: number, form: MemoryForm, nextRipDelta: number): void {
+  /** `nextRipDelta`: from the code base to the next instruction. `popped`: by how much POP will have moved RSP. */
+  #writeForm(record: number, form: MemoryForm, nextRipDelta: number, popped: number): void {
     const view = this.#view;
     const register = (number: number | undefined) =>
       this.#state + (number === undefined ? offsetOf('zero') : offsetOf('general') + number * 8);
@@ -54,7 +59,7 @@ export class RecordWriter {
     view.setUint16(record + RECORD.base, base, true);
     view.setUint16(record + RECORD.index, register(form.index), true);
     view.setUint8(record + RECORD.scale, form.scale);
-    const displacement = form.displacement + (form.ripRelative ? nextRipDelta : 0);
+    const displacement = form.displacement + (form.ripRelative ? nextRipDelta : 0) + popped;
     view.setInt32(record + RECORD.displacement, displacement, true);
   }
 

@@ -20,16 +20,17 @@ export interface Variant {
 }
 
 /** Operand sizes are told apart only where an operand or the semantics depends on them. */
-function operandSizes({ operands, operandEncoding, defaults64 }: Encoding): readonly OperandBits[] {
-  const depends = operandEncoding === 'ZO' || operands.some(({ width }) => width === 'v');
+function operandSizes({ operands, operandEncoding, defaults64, forces64 }: Encoding): readonly OperandBits[] {
+  const depends =
+    operandEncoding === 'ZO' || defaults64 || forces64 || operands.some(({ width }) => width === 'v');
   if (!depends) return [32];
-  return defaults64 ? [16, 64, 32] : [16, 32, 64];
+  return [16, 32, 64];
 }
 
-function rmKinds({ operands }: Encoding): readonly (RmKind | undefined)[] {
+function rmKinds({ operands, addressed }: Encoding): readonly (RmKind | undefined)[] {
   const sources = operands.map(({ source }) => source);
   if (sources.includes('rm')) return ['register', ...MEMORY];
-  if (sources.includes('rm-memory') || sources.includes('offset')) return MEMORY;
+  if (addressed || sources.includes('rm-memory') || sources.includes('offset')) return MEMORY;
   return sources.includes('rm-register') ? ['register'] : [undefined];
 }
 
@@ -68,4 +69,9 @@ export class VariantIndex {
 
 function key({ operandBits, rm, lock }: Pick<Variant, 'operandBits' | 'lock'> & Pick<Variant, 'rm'>): string {
   return `${operandBits} ${rm} ${lock}`;
+}
+
+export function addressBitsOf({ rm }: Variant): OperandBits {
+  if (rm === 'memory16') return 16;
+  return rm === 'memory32' ? 32 : 64;
 }

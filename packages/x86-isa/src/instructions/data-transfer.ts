@@ -1,7 +1,7 @@
 /** Moves between registers and memory (Intel SDM Vol. 1 §7.3.1 "Data Transfer Instructions"). */
-import type { Condition } from '../builder.ts';
 import { enc, type Instruction, instruction, lockable, only64, withoutRexB } from '../instruction.ts';
 import { address, r, rw, w } from '../operand.ts';
+import { byCondition } from './conditions.ts';
 
 /** Intel SDM Vol. 2B "MOV—Move". Segment, control and debug registers have definitions of their own. */
 export const MOV = instruction('MOV', {
@@ -118,10 +118,6 @@ export const CWD = instruction('CWD', {
     e.writeRegister(2, e.shift('sar', e.readRegister(0, bits), e.constant(8, bits - 1)));
   },
 });
-
-const CONDITIONS = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'];
-const byCondition = (define: (name: string, condition: Condition, digit: string) => Instruction) =>
-  CONDITIONS.map((name, code) => define(name, code as Condition, code.toString(16).toUpperCase()));
 
 /** Intel SDM Vol. 2A "CMOVcc—Conditional Move". The source is read, and may fault, whatever the condition. */
 export const CMOV = byCondition((name, condition, digit) =>

@@ -1,0 +1,24 @@
+/**
+ * Where decoded code is, by its linear address: what jumps look into. An entry is found by the address only, so a table
+ * is emptied when addresses come to mean something else.
+ */
+export const CODE_TABLE_ENTRIES = 8192;
+
+export const CODE_TABLE_ENTRY = {
+  /** 64 bits; of an empty entry `NO_CODE`. */
+  rip: 0,
+  /** The address of its first record. 32 bits. */
+  record: 8,
+} as const;
+
+export const CODE_TABLE_ENTRY_BYTES = 16;
+export const CODE_TABLE_BYTES = CODE_TABLE_ENTRIES * CODE_TABLE_ENTRY_BYTES;
+
+/** Not canonical: no code is there. */
+export const NO_CODE = 0x8000_0000_0000_0000n;
+
+/** The place of an address; the same is computed in WebAssembly (interpreter/goto-function.ts). */
+export function codeTablePlace(rip: bigint): number {
+  const low = Number(BigInt.asUintN(32, rip));
+  return (low ^ (low >>> 13)) & (CODE_TABLE_ENTRIES - 1);
+}
