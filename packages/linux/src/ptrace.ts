@@ -31,7 +31,9 @@ const RESUME_REQUESTS = {
 } as const;
 export type ResumeMode = keyof typeof RESUME_REQUESTS;
 
-/** include/uapi/linux/elf.h: x87, MMX, SSE, AVX and so on, as XSAVE stores them in its standard form. */
+/** include/uapi/linux/elf.h: x87, MMX and SSE as FXSAVE64 stores them. */
+export const NT_PRFPREG = 2;
+/** x87, MMX, SSE, AVX and so on, as XSAVE stores them in its standard form. */
 export const NT_X86_XSTATE = 0x202;
 
 /** The order of struct user_regs_struct (arch/x86/include/asm/user_64.h). */
