@@ -17,8 +17,6 @@ export interface Memory {
   /** (state, record, linear address, bytes) → address in our memory, or 0 when it faulted. */
   readonly translateRead: number;
   readonly translateWrite: number;
-  /** (state, ZF, SF, PF): the result from which these follow. */
-  readonly setResultFlags: number;
   /** (state, record, linear address) → exit reason: goes on there. */
   readonly goto: number;
 }
