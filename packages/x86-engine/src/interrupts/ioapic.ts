@@ -119,7 +119,7 @@ export class Ioapic {
     if (index === IOAPICID || index === IOAPICARB) return (this.#field(IOAPIC.id) << 24) >>> 0;
     if (index === IOAPICVER) return VERSION;
     const pin = (index - IOREDTBL) >> 1;
-    if (pin < 0 || pin >= IOAPIC_PINS) return 0;
+    if (pin < 0 || pin >= IOAPIC_PINS) return 0xffffffff; // as KVM has it
     return (index & 1 ? this.#high(pin) : this.#low(pin)) >>> 0;
   }
 

@@ -92,7 +92,7 @@ export class PitChannel {
     }
     const latched = this.#get('countLatched');
     if (latched !== 0) {
-      this.#set('countLatched', latched === RW_BOTH ? RW_BOTH_HIGH : 0);
+      this.#set('countLatched', latched === RW_BOTH ? RW_HIGH : 0);
       return byteOf(this.#get('latchedCount'), latched);
     }
     const state = this.#get('readState');
@@ -203,7 +203,7 @@ export class PitChannel {
     const bcd = this.#get('bcd') !== 0;
     const count = bcd ? fromBcd(value) : value;
     this.#set('count', count === 0 ? (bcd ? MAX_BCD : MAX_BINARY) : count);
-    // Modes 1 and 5 start when GATE rises.
+    // Modes 1 and 5 start when GATE rises. Modes 2 and 3 take a new count at once, not when their period ends.
     if (this.#triggered) return;
     this.#loadTime = this.#stopped ? 0n : now;
     this.#set('armed', 1);
