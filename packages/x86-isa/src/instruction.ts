@@ -14,7 +14,16 @@ export type Feature =
   | 'BMI2'
   | 'ADX'
   | 'MOVBE'
+  | 'MMX'
+  | 'SSE'
+  | 'SSE2'
+  | 'SSE3'
+  | 'SSSE3'
+  | 'SSE4.1'
   | 'SSE4.2'
+  | 'AES'
+  | 'PCLMULQDQ'
+  | 'SHA'
   | 'RDRAND'
   | 'RDSEED';
 
@@ -25,12 +34,16 @@ export interface EncodingOptions {
   readonly modes?: 'only-64' | 'not-64';
   /** Only without REX.B. */
   readonly withoutRexB?: true;
+  /** REP and REPNE repeat it. */
+  readonly repeatable?: true;
   /** In 64-bit mode the operand size is 64 bits, whatever prefixes say (near branches). */
   readonly forces64?: true;
   /** It depends on the address size, though it has no operand in memory: RCX is its counter, or RSI and RDI point to memory. */
   readonly addressed?: true;
   /** In 64-bit mode the operand size is 64 bits without REX.W, and cannot be 32 (PUSH, POP). */
   readonly defaults64?: true;
+  /** In place of the instruction's. */
+  readonly undefinedFlags?: readonly StatusFlag[];
 }
 
 export interface Encoding extends EncodingOptions {
@@ -58,6 +71,7 @@ export const only64 = { modes: 'only-64' } as const;
 export const not64 = { modes: 'not-64' } as const;
 export const withoutRexB = { withoutRexB: true } as const;
 export const forces64 = { forces64: true } as const;
+export const repeatable = { repeatable: true } as const;
 export const addressed = { addressed: true } as const;
 export const defaults64 = { defaults64: true } as const;
 

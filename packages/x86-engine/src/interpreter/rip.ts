@@ -11,3 +11,9 @@ export function pushNextRip(code: Code): void {
   code.get(RECORD_LOCAL).load(32, RECORD.ripDelta).get(RECORD_LOCAL).load(8, RECORD.lengthBytes);
   code.op(I32.add, CONVERT.i64ExtendI32S, I64.add);
 }
+
+/** Leaves the instruction's own address on the stack. */
+export function pushRip(code: Code): void {
+  code.get(STATE_LOCAL).load(64, offsetOf('codeBase'));
+  code.get(RECORD_LOCAL).load(32, RECORD.ripDelta).op(CONVERT.i64ExtendI32S, I64.add);
+}
