@@ -12,7 +12,7 @@ export const ZERO_DIVIDE: u32 = 0x04;
 export const OVERFLOW: u32 = 0x08;
 export const UNDERFLOW: u32 = 0x10;
 export const PRECISION: u32 = 0x20;
-const EXCEPTIONS: u32 = 0x3f;
+export const EXCEPTIONS: u32 = 0x3f;
 
 export const C0: u32 = 0x100;
 export const C1: u32 = 0x200;
