@@ -3,7 +3,7 @@ import { NT_PRFPREG, NT_X86_XSTATE, type Tracee, USER_REGISTER_COUNT, USER_REGIS
 import type { FpuUse } from './opcode.ts';
 
 export interface MachineState {
-  /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15, as instructions number them. */
+  /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15, as instructions number them. See isStartable for RSP. */
   readonly registers: BigUint64Array;
   readonly rip: bigint;
   /** RFLAGS_FIXED, and any of RFLAGS_SETTABLE. RF is not in results: faults set it in what the kernel saves. */
@@ -34,9 +34,9 @@ export const RFLAGS_ID = 1n << 21n;
 export const RFLAGS_SETTABLE = 0x24_0dd5n;
 export const RFLAGS_FIXED = 0x202n;
 
-const FXSAVE_BYTES = 512;
+export const FXSAVE_BYTES = 512;
 /** From here on FXSAVE leaves the area to software, and Linux has a use for it. */
-const FXSAVE_SOFTWARE = 464;
+export const FXSAVE_SOFTWARE = 464;
 /** Where the XSAVE header has XSTATE_BV (Intel SDM Vol. 1 §13.4.2 "XSAVE Header"). */
 const XSTATE_BV = 512;
 const X87_AND_SSE = 3;
@@ -49,6 +49,17 @@ function initialFxsave(): Uint8Array {
   area.setUint16(0, 0x037f, true);
   area.setUint32(24, 0x1f80, true);
   return new Uint8Array(area.buffer);
+}
+
+const RSP = 4;
+
+/**
+ * Whether code can be run from this state. RSP must be canonical (48 bits), because some VMs fault on the way to user
+ * mode if it is not; code may make it what it likes.
+ */
+export function isStartable({ registers, rflags }: MachineState): boolean {
+  const rsp = registers[RSP]!;
+  return (rflags & ~RFLAGS_SETTABLE) === RFLAGS_FIXED && BigInt.asUintN(64, BigInt.asIntN(48, rsp)) === rsp;
 }
 
 /** struct user_regs_struct's positions of our 16 registers. */
@@ -69,8 +80,10 @@ export class GeneralRegisters {
   }
 
   set(state: MachineState, mode: CodeMode): void {
-    if ((state.rflags & ~RFLAGS_SETTABLE) !== RFLAGS_FIXED)
-      throw new RangeError(`code cannot be started with RFLAGS 0x${state.rflags.toString(16)}`);
+    if (!isStartable(state))
+      throw new RangeError(
+        `code cannot be started with RFLAGS 0x${state.rflags.toString(16)}, RSP 0x${state.registers[RSP]!.toString(16)}`,
+      );
     const values = this.#values;
     const selectors = SELECTORS[mode];
     for (let number = 0; number < 16; number++)
@@ -125,6 +138,11 @@ export class FpuState {
       this.#set(INITIAL_FXSAVE, this.#changed === 'extended');
     if (use === 'extended') this.#changed = 'extended';
     else if (fxsave || use === 'legacy') this.#changed = 'legacy';
+  }
+
+  /** The legacy state was loaded by other means. */
+  changed(): void {
+    if (this.#changed === 'none') this.#changed = 'legacy';
   }
 
   get(): Uint8Array {

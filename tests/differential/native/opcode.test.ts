@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fpuUse, fpuUseOfBlock, loadsFlags, mayTrap, needsBreakpoint } from './opcode.ts';
+import { fpuUse, fpuUseOfBlock, loadsFlags, mayBranch, mayTrap, needsBreakpoint } from './opcode.ts';
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
@@ -56,11 +56,17 @@ test('any byte of a block may be an opcode', () => {
 });
 
 test('what may end in a trap of its own', () => {
-  for (const hex of ['cc', 'f1', 'cd 03', 'f3 cc']) assert.ok(mayTrap(bytes(hex)), hex);
-  assert.ok(!mayTrap(bytes('48 01 d8')));
+  for (const hex of ['cc', 'f1', 'cd 03', 'f3 cc']) assert.ok(mayTrap(bytes(hex), 64), hex);
+  for (const hex of ['48 01 cc', 'b8 cc cc cc cc']) assert.ok(!mayTrap(bytes(hex), 64), hex);
 });
 
 test('what loads RFLAGS whole', () => {
   for (const hex of ['9d', '66 9d', '48 cf']) assert.ok(loadsFlags(bytes(hex), 64), hex);
   for (const hex of ['9e', '9c', 'b8 9d 00 00 00']) assert.ok(!loadsFlags(bytes(hex), 64), hex);
+});
+
+test('conditional jumps of all kinds', () => {
+  for (const hex of ['74 fe', '0f 85 00 00 00 00', 'e2 fe', '67 e3 00', '2e 70 00'])
+    assert.ok(mayBranch(bytes(hex), 64), hex);
+  for (const hex of ['0f 94 c0', '0f 44 c0', '90', 'e4 00']) assert.ok(!mayBranch(bytes(hex), 64), hex);
 });

@@ -104,7 +104,16 @@ export function loadsFlags(code: Uint8Array, mode: 32 | 64): boolean {
   return opcode === POPF || opcode === IRET;
 }
 
-/** Whether code may end in SIGTRAP by itself: INT3, INT1, INT 3. */
-export function mayTrap(code: Uint8Array): boolean {
-  return code.some((byte) => byte === 0xcc || byte === 0xf1 || byte === 0xcd);
+/** INT3, INT1, INT n: what may end in SIGTRAP by itself. */
+export function mayTrap(code: Uint8Array, mode: 32 | 64): boolean {
+  const opcode = code[opcodeOffset(code, mode)];
+  return opcode === 0xcc || opcode === 0xf1 || opcode === 0xcd;
+}
+
+/** Jcc, LOOPcc, JRCXZ: what goes on at the next instruction or elsewhere. */
+export function mayBranch(code: Uint8Array, mode: 32 | 64): boolean {
+  const at = opcodeOffset(code, mode);
+  const opcode = code[at] ?? 0;
+  if (opcode === ESCAPE) return ((code[at + 1] ?? 0) & 0xf0) === 0x80;
+  return (opcode & 0xf0) === 0x70 || (opcode & 0xfc) === 0xe0;
 }

@@ -1,6 +1,8 @@
 /** The process that tested code runs in: stopped for good but for the moments when a case runs. */
 import { HostError, Tracee, USER_REGISTER_COUNT, USER_REGISTERS } from '@vireo/linux';
 import { AddressSpace, LAYOUT } from './address-space.ts';
+import type { SharedMemory } from './shared-memory.ts';
+import { volleyMemory } from './volley-code.ts';
 
 /** Why instructions cannot be run natively here, in one sentence. */
 export class SiliconUnavailable extends Error {
@@ -12,6 +14,7 @@ const PROGRAM = '/bin/sleep';
 const PROGRAM_ARGUMENTS = ['10'];
 
 const SYSCALL_INSTRUCTION = 0x050fn;
+const SYS_CLOSE_RANGE = 436;
 const SYS_SETITIMER = 38;
 /** Counts the process's own time in user mode, then sends SIGVTALRM, again and again. */
 const ITIMER_VIRTUAL = 1;
@@ -20,6 +23,7 @@ const TIMER_MICROSECONDS = 200_000n;
 export interface TracedProcess {
   readonly tracee: Tracee;
   readonly space: AddressSpace;
+  readonly volleyMemory: SharedMemory;
 }
 
 /** @throws SiliconUnavailable */
@@ -37,19 +41,25 @@ export function startTracedProcess(): TracedProcess {
 }
 
 function start(): TracedProcess {
-  const space = new AddressSpace();
-  let tracee: Tracee | undefined;
-  try {
-    tracee = Tracee.spawn(PROGRAM, PROGRAM_ARGUMENTS);
-    const instruction = writeSyscallInstruction(tracee);
-    space.mapInto(tracee, instruction);
-    startTimer(tracee, space, instruction);
-    return { tracee, space };
-  } catch (error) {
-    tracee?.[Symbol.dispose]();
-    space[Symbol.dispose]();
-    throw error;
-  }
+  using resources = new DisposableStack();
+  const space = resources.use(new AddressSpace());
+  const volley = resources.use(volleyMemory());
+  const tracee = resources.use(Tracee.spawn(PROGRAM, PROGRAM_ARGUMENTS));
+  const instruction = writeSyscallInstruction(tracee);
+  space.mapInto(tracee, instruction);
+  volley.mapInto(tracee, instruction);
+  // Kernels before 5.9 have no close_range, and the open files do no harm.
+  tracee.systemCall(instruction, SYS_CLOSE_RANGE, 0, 0xffff_ffff, 0);
+  startTimer(tracee, space, instruction);
+  resources.move();
+  return { tracee, space, volleyMemory: volley };
+}
+
+/** Doing it twice does nothing. */
+export function endTracedProcess({ tracee, space, volleyMemory }: TracedProcess): void {
+  tracee[Symbol.dispose]();
+  space[Symbol.dispose]();
+  volleyMemory[Symbol.dispose]();
 }
 
 /** Over the program's own code, wherever it was stopped: it never goes on. */
