@@ -10,7 +10,7 @@ interface Field {
   readonly lengthBytes: number;
 }
 
-/** In the order in which they lie, each aligned to its size. */
+/** In the order in which they lie, each aligned to its size, up to that of a vector. */
 const FIELDS = {
   /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15. */
   general: 16 * 8,
@@ -42,14 +42,30 @@ const FIELDS = {
   codeTable: 4,
   /** Not 0: at its next jump the vCPU returns to the host, which has something for it. */
   pending: 4,
+  /** The vector of the exception that was raised, when that is why the interpreter returned. */
+  exceptionVector: 4,
+  /** Intel SDM Vol. 1 §10.2.3 "MXCSR Control and Status Register". */
+  mxcsr: 4,
+  /** Exceptions of the floating-point instruction at hand, at MXCSR's places: 0 between instructions. */
+  floatFlags: 4,
+  /** FCW, FSW, FTW, in 32 bits each. FTW is the abridged one, of a bit each: 1 is valid. */
+  x87Control: 4,
+  x87Status: 4,
+  x87Tags: 4,
+  /** R0 to R7, whose low halves are MM0 to MM7: 80 bits each, 16 bytes apart. */
+  x87: 8 * 16,
+  /** XMM0 to XMM15, 32 bytes apart: room for the upper halves of YMM0 to YMM15. */
+  xmm: 16 * 32,
 } as const;
 
 export type FieldName = keyof typeof FIELDS;
 
+const MOST_ALIGNED_BYTES = 32;
+
 function layOut(): Readonly<Record<FieldName, Field>> {
   let end = 0;
   const fields = Object.entries(FIELDS).map(([name, lengthBytes]) => {
-    const alignment = Math.min(lengthBytes, 8);
+    const alignment = lengthBytes % MOST_ALIGNED_BYTES === 0 ? MOST_ALIGNED_BYTES : Math.min(lengthBytes, 8);
     const offset = Math.ceil(end / alignment) * alignment;
     end = offset + lengthBytes;
     return [name, { offset, lengthBytes }];
@@ -60,6 +76,9 @@ function layOut(): Readonly<Record<FieldName, Field>> {
 export const CPU_STATE = layOut();
 
 /** The distance from one vCPU's block to the next. */
-export const CPU_STATE_STRIDE_BYTES = 1024;
+export const CPU_STATE_STRIDE_BYTES = 2048;
+
+export const XMM_STRIDE_BYTES = 32;
+export const MMX_STRIDE_BYTES = 16;
 
 export const offsetOf = (name: FieldName): number => CPU_STATE[name].offset;

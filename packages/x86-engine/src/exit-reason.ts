@@ -6,4 +6,6 @@ export const EXIT = {
   memoryFault: 1,
   /** Code at `rip` is not in the table, or `pending` is set. */
   jump: 2,
+  /** `exceptionVector` was raised by the instruction at `rip`, and nothing of it has happened. */
+  exception: 3,
 } as const;

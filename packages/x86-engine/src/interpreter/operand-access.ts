@@ -1,9 +1,11 @@
 /** Reads and writes an instruction's operands where the record says they are. */
-import type { Bits, Operand, OperandSpec } from '@vireo/x86-isa';
+import type { Bits, Operand, OperandSpec, RegisterClass } from '@vireo/x86-isa';
+import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import { RECORD } from '../record.ts';
 import type { Code, FunctionType, MemoryBits } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
+import { pushRaise } from './raise.ts';
 import type { Variant } from './variants.ts';
 import { typeOf, type WasmValue } from './wasm-value.ts';
 
@@ -29,6 +31,12 @@ interface AccessedOperand {
   /** Local variables: of a memory operand's address, once it was asked for. */
   hostAddress?: number;
 }
+
+const REGISTERS: Partial<Record<RegisterClass, { offset: number; strideBytes: number }>> = {
+  general: { offset: offsetOf('general'), strideBytes: 8 },
+  xmm: { offset: offsetOf('xmm'), strideBytes: XMM_STRIDE_BYTES },
+  mmx: { offset: offsetOf('x87'), strideBytes: MMX_STRIDE_BYTES },
+};
 
 export class OperandAccess {
   readonly operands: readonly Operand[];
@@ -73,6 +81,7 @@ export class OperandAccess {
       this.#code.get(host).get(value.local).store(scalar(bits));
       return;
     }
+    if (spec.registers === 'xmm' || spec.registers === 'mmx') return this.#writeVectorRegister(spec, value);
     let offset = 0;
     this.writeRegister(
       () => {
@@ -91,6 +100,12 @@ export class OperandAccess {
     this.#code.store(bits === 32 ? 64 : scalar(bits as Bits), typeof offset === 'number' ? offset : offset());
   }
 
+  /** Leaves what is beyond the value's width. */
+  #writeVectorRegister(spec: OperandSpec, { bits, local }: WasmValue): void {
+    const offset = this.#registerBase(spec);
+    this.#code.get(local).store(scalar(bits as Bits), offset);
+  }
+
   addressOf(operand: Operand): WasmValue {
     const { spec } = accessed(operand);
     if (!isMemory(spec, this.#variant)) throw new Error('only memory has an address');
@@ -101,10 +116,11 @@ export class OperandAccess {
 
   /** Leaves a register's address on the stack, but for the offset that is returned. */
   #registerBase({ source, implied, registers }: OperandSpec): number {
-    if (registers !== 'general') throw new Error(`${registers} registers are not written yet`);
+    const first = REGISTERS[registers];
+    if (first === undefined) throw new Error(`${registers} registers are not written yet`);
     if (source === 'implied') {
       this.#code.get(STATE_LOCAL);
-      return implied! * 8;
+      return first.offset + implied! * first.strideBytes;
     }
     const field = source === 'rm' || source === 'rm-register' ? RECORD.rm : RECORD.register;
     this.#code.get(RECORD_LOCAL).load(16, field);
@@ -153,11 +169,21 @@ export class OperandAccess {
     const code = this.#code;
     if (target.hostAddress !== undefined) return target.hostAddress;
     const effective = this.#effectiveAddress(target.spec);
-    target.hostAddress = this.translate(access, target.bits / 8, () => {
-      code.get(effective);
-      code.get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
-    });
+    const pushLinear = () =>
+      code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
+    if (target.spec.aligned) this.#checkAlignment(target.bits / 8, pushLinear);
+    target.hostAddress = this.translate(access, target.bits / 8, pushLinear);
     return target.hostAddress;
+  }
+
+  #checkAlignment(lengthBytes: number, pushLinear: () => void): void {
+    const code = this.#code;
+    pushLinear();
+    code
+      .op(CONVERT.i32WrapI64)
+      .i32(lengthBytes - 1)
+      .op(I32.and);
+    code.if(() => pushRaise(code, 'GP'));
   }
 
   /** The same for the linear address that `pushAddress` leaves on the stack. */
@@ -184,7 +210,7 @@ export class OperandAccess {
 const accessed = (operand: Operand): AccessedOperand => operand as unknown as AccessedOperand;
 
 function scalar(bits: Bits): MemoryBits {
-  if (bits === 80 || bits === 128) throw new Error(`operands of ${bits} bits are not written yet`);
+  if (bits === 80) throw new Error(`operands of ${bits} bits are not written yet`);
   return bits;
 }
 

@@ -1,8 +1,8 @@
 /** Writes decoded instructions into the engine's memory, as the records that handlers read (record.ts). */
 import type { Decoded, MemoryForm, OperandSpec } from '@vireo/x86-isa';
-import { offsetOf } from '../cpu-state.ts';
+import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import { RECORD, RECORD_BYTES } from '../record.ts';
-import { type RmKind, VariantIndex } from './variants.ts';
+import { type RmKind, VariantIndex, type VariantWish } from './variants.ts';
 
 const BYTES_OF_SEGMENT_BASE = 8;
 /** Registers 4 to 7 of 8 bits without REX: AH, CH, DH, BH. */
@@ -26,7 +26,8 @@ export class RecordWriter {
     const { encoding, operandBits, lock, modrm, lengthBytes } = decoded;
     const rm: RmKind = typeof modrm?.rm === 'number' ? 'register' : `memory${decoded.addressBits}`;
     const usesRm = encoding.operands.some(({ source }) => source.startsWith('rm') || source === 'offset');
-    const variant = { operandBits, lock, ...((usesRm || encoding.addressed) && { rm }) };
+    const repeat: VariantWish['repeat'] = (encoding.repeatable && decoded.repeat) || 'none';
+    const variant = { operandBits, lock, repeat, ...((usesRm || encoding.addressed) && { rm }) };
     const view = this.#view;
     view.setUint32(record + RECORD.handler, this.#variants.find(encoding, variant), true);
     view.setUint16(record + RECORD.register, this.#registerOperand(decoded), true);
@@ -37,7 +38,7 @@ export class RecordWriter {
     const form = typeof modrm?.rm === 'object' ? modrm.rm : undefined;
     const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
     if (form) this.#writeForm(record, form, ripDelta + lengthBytes, popped);
-    if (form || encoding.operands.some(({ source }) => source === 'offset'))
+    if (form || encoding.addressed || encoding.operands.some(({ source }) => source === 'offset'))
       view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded), true);
     return record + RECORD_BYTES;
   }
@@ -85,7 +86,10 @@ export class RecordWriter {
     return this.#registerAddress(operand, rm, decoded.hasRex);
   }
 
-  #registerAddress({ width }: OperandSpec, number: number, hasRex: boolean): number {
+  #registerAddress({ width, registers }: OperandSpec, number: number, hasRex: boolean): number {
+    if (registers === 'xmm') return this.#state + offsetOf('xmm') + number * XMM_STRIDE_BYTES;
+    // REX has no say in which MMX register it is.
+    if (registers === 'mmx') return this.#state + offsetOf('x87') + (number & 7) * MMX_STRIDE_BYTES;
     const general = this.#state + offsetOf('general');
     const isHighByte = width === 8 && !hasRex && number >= FIRST_HIGH_BYTE;
     return isHighByte ? general + (number - FIRST_HIGH_BYTE) * 8 + 1 : general + number * 8;

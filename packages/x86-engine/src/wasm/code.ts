@@ -1,14 +1,19 @@
 /** The body of one WebAssembly function, as bytes (WebAssembly Core Specification 3.0, §5.5.13 "Code Section"). */
 import { ATOMIC_COMPARE_EXCHANGE, ATOMIC_LOAD, LOAD, OP, STORE } from './instructions.ts';
 import { signedLeb, unsignedLeb } from './leb128.ts';
+import { VECTOR } from './vector-instructions.ts';
 
-export type ValueType = 'i32' | 'i64';
-export const VALUE_TYPE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e };
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+export const VALUE_TYPE: Readonly<Record<ValueType, number>> = {
+  ...{ i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b },
+};
 const NO_RESULT = 0x40;
 const ATOMIC_PREFIX = 0xfe;
+const VECTOR_PREFIX = 0xfd;
 
-export type MemoryBits = 8 | 16 | 32 | 64;
-const ALIGNMENT: Readonly<Record<MemoryBits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
+export type AtomicBits = 8 | 16 | 32 | 64;
+export type MemoryBits = AtomicBits | 128;
+const ALIGNMENT: Readonly<Record<AtomicBits, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
 export interface FunctionType {
   readonly parameters: readonly ValueType[];
@@ -35,6 +40,11 @@ export class Code {
     return this;
   }
 
+  /** An instruction of the vector extension, with its immediates. */
+  vector(opcode: number, ...immediates: number[]): this {
+    return this.op(VECTOR_PREFIX, ...unsignedLeb(opcode), ...immediates);
+  }
+
   i32(value: number): this {
     return this.op(OP.i32Const, ...signedLeb(BigInt(value | 0)));
   }
@@ -56,19 +66,21 @@ export class Code {
   }
 
   load(bits: MemoryBits, offset = 0): this {
+    if (bits === 128) return this.vector(VECTOR.load, 0, ...unsignedLeb(offset));
     return this.op(LOAD[bits], 0, ...unsignedLeb(offset));
   }
 
   store(bits: MemoryBits, offset = 0): this {
+    if (bits === 128) return this.vector(VECTOR.store, 0, ...unsignedLeb(offset));
     return this.op(STORE[bits], 0, ...unsignedLeb(offset));
   }
 
   /** Traps when the address is not aligned. */
-  atomicLoad(bits: MemoryBits): this {
+  atomicLoad(bits: AtomicBits): this {
     return this.op(ATOMIC_PREFIX, ATOMIC_LOAD[bits], ALIGNMENT[bits], 0);
   }
 
-  atomicCompareExchange(bits: MemoryBits): this {
+  atomicCompareExchange(bits: AtomicBits): this {
     return this.op(ATOMIC_PREFIX, ATOMIC_COMPARE_EXCHANGE[bits], ALIGNMENT[bits], 0);
   }
 

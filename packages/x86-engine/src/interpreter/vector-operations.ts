@@ -1,0 +1,97 @@
+/** The builder's operations on vectors, as WebAssembly's vector instructions on local variables. */
+import type {
+  IntegerShape,
+  Value,
+  ValueBits,
+  VectorBinary,
+  VectorBuilder,
+  VectorShift,
+  VectorUnary,
+} from '@vireo/x86-isa';
+import type { Code } from '../wasm/code.ts';
+import {
+  BITMASK,
+  EXTRACT_LANE,
+  REPLACE_LANE,
+  SPLAT,
+  VECTOR,
+  VECTOR_BINARY,
+  VECTOR_SHIFT,
+  VECTOR_UNARY,
+} from '../wasm/vector-instructions.ts';
+import { asValue, asWasm, typeOf } from './wasm-value.ts';
+
+const LANE_BITS: Readonly<Record<IntegerShape, ValueBits>> = { i8x16: 8, i16x8: 16, i32x4: 32, i64x2: 64 };
+const VECTOR_BYTES = 16;
+
+export function bytesOf(value: bigint): number[] {
+  return Array.from({ length: VECTOR_BYTES }, (_, at) => Number((value >> BigInt(at * 8)) & 0xffn));
+}
+
+export class VectorOperations implements VectorBuilder {
+  readonly #code: Code;
+
+  constructor(code: Code) {
+    this.#code = code;
+  }
+
+  constant(value: bigint): Value {
+    return this.#result(128, () => this.#code.vector(VECTOR.const, ...bytesOf(value)));
+  }
+
+  unary(operation: VectorUnary, a: Value): Value {
+    return this.#result(128, () => this.#get(a).vector(VECTOR_UNARY[operation]));
+  }
+
+  binary(operation: VectorBinary, a: Value, b: Value): Value {
+    return this.#result(128, () => this.#get(a, b).vector(VECTOR_BINARY[operation]));
+  }
+
+  shift(operation: VectorShift, a: Value, count: Value): Value {
+    return this.#result(128, () => this.#get(a, count).vector(VECTOR_SHIFT[operation]));
+  }
+
+  shuffle(a: Value, b: Value, places: readonly number[]): Value {
+    return this.#result(128, () => this.#get(a, b).vector(VECTOR.shuffle, ...places));
+  }
+
+  bitselect(mask: Value, ifOne: Value, ifZero: Value): Value {
+    return this.#result(128, () => this.#get(ifOne, ifZero, mask).vector(VECTOR.bitselect));
+  }
+
+  lane(shape: IntegerShape, a: Value, place: number): Value {
+    return this.#result(LANE_BITS[shape], () => this.#get(a).vector(EXTRACT_LANE[shape], place));
+  }
+
+  withLane(shape: IntegerShape, a: Value, place: number, value: Value): Value {
+    return this.#result(128, () => this.#get(a, value).vector(REPLACE_LANE[shape], place));
+  }
+
+  splat(shape: IntegerShape, value: Value): Value {
+    return this.#result(128, () => this.#get(value).vector(SPLAT[shape]));
+  }
+
+  bitmask(shape: IntegerShape, a: Value): Value {
+    return this.#result(32, () => this.#get(a).vector(BITMASK[shape]));
+  }
+
+  anyTrue(a: Value): Value {
+    return this.#result(1, () => this.#get(a).vector(VECTOR.anyTrue));
+  }
+
+  zeroExtend(value: Value): Value {
+    return this.withLane(value.bits === 64 ? 'i64x2' : 'i32x4', this.constant(0n), 0, value);
+  }
+
+  #result(bits: ValueBits, make: () => void): Value {
+    make();
+    const local = this.#code.local(typeOf(bits));
+    this.#code.set(local);
+    return asValue({ bits, local });
+  }
+
+  #get(...values: readonly Value[]): Code {
+    for (const value of values) this.#code.get(asWasm(value).local);
+    return this.#code;
+  }
+}
