@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assemblyModules, buildAssembly } from './build-assembly.ts';
+
+test('float80 compiles to the same bytes twice, keeps nothing in memory and imports nothing else', async () => {
+  assert.ok(assemblyModules().includes('float80'));
+  const bytes = await buildAssembly('float80');
+  assert.deepEqual(await buildAssembly('float80'), bytes);
+  const module = await WebAssembly.compile(bytes as BufferSource);
+  assert.deepEqual(
+    WebAssembly.Module.imports(module).map(({ module, name, kind }) => [module, name, kind]),
+    [['env', 'memory', 'memory']],
+  );
+  assert.deepEqual(
+    [...sectionsOf(bytes)].filter((id) => id === DATA_SECTION || id === START_SECTION),
+    [],
+  );
+});
+
+test('a module that is not there is refused by name', async () => {
+  await assert.rejects(buildAssembly('no-such-module'), /no-such-module/);
+});
+
+const START_SECTION = 8;
+const DATA_SECTION = 11;
+
+/** Section numbers: WebAssembly Core Specification 2.0 §5.5.2 "Sections". */
+function* sectionsOf(bytes: Uint8Array): Generator<number> {
+  for (let offset = 8; offset < bytes.length; ) {
+    yield bytes[offset++]!;
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[offset++]!;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    offset += length;
+  }
+}
