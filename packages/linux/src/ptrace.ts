@@ -199,7 +199,7 @@ export class Tracee implements Disposable {
     registers[rip] = BigInt(instruction);
     registers[rflags] = 0n;
     this.setRegisters(registers);
-    const stop = this.#stepTo(SIGTRAP);
+    const stop = this.#stepOver();
     if (stop.kind === 'ended') throw new Error(`process ${this.pid} ended in system call ${number}`);
     this.getRegisters(registers);
     return Number(BigInt.asIntN(64, registers[rax]!));
@@ -214,11 +214,11 @@ export class Tracee implements Disposable {
     this.#registerSet.unmap();
   }
 
-  /** One step; other signals that come meanwhile are dropped. */
-  #stepTo(signal: number): TraceeStop {
+  /** One step; signals that come meanwhile are dropped and do not count as its end. */
+  #stepOver(): TraceeStop {
     for (;;) {
       const stop = this.resume('step');
-      if (stop.kind === 'ended' || (stop.kind === 'signal' && stop.signal === signal)) return stop;
+      if (stop.kind === 'ended' || (stop.kind === 'signal' && stop.signal === SIGTRAP)) return stop;
     }
   }
 

@@ -140,11 +140,6 @@ export class FpuState {
     else if (fxsave || use === 'legacy') this.#changed = 'legacy';
   }
 
-  /** The legacy state was loaded by other means. */
-  changed(): void {
-    if (this.#changed === 'none') this.#changed = 'legacy';
-  }
-
   get(): Uint8Array {
     return this.#tracee.getRegisterSet(NT_PRFPREG, FXSAVE_BYTES).slice().fill(0, FXSAVE_SOFTWARE);
   }

@@ -136,6 +136,19 @@ describe('silicon', { skip }, () => {
     assert.deepEqual(run('90', {}, { readBack }).memory.map(hexOf), ['00000000', '0000']);
   });
 
+  test('read-only data is zero again in the next case', () => {
+    run('90', {}, { memory: [{ address: LAYOUT.readonlyGva, bytes: bytes('ff') }] });
+    assert.equal(register(run('48 8b 00', { rax: LAYOUT.readonlyGva }), 'rax'), 0n);
+  });
+
+  test('nothing is left of AVX registers', (context) => {
+    const memory = [{ address: DATA, bytes: new Uint8Array(32).fill(0x11) }];
+    const readBack = [{ address: DATA, lengthBytes: 32 }];
+    const load = run('c5 fc 10 00', { rax: DATA }, { memory }); // VMOVUPS YMM0, [RAX]
+    if (load.fault) return context.skip('the processor has no AVX');
+    assert.equal(hexOf(run('c5 fc 11 00', { rax: DATA }, { memory, readBack }).memory[0]), '00'.repeat(32));
+  });
+
   test('FS has the base it is given', () => {
     const memory = [{ address: DATA + 8, bytes: bytes('2a') }];
     assert.equal(register(run('64 48 8b 00', { rax: 8, fsBase: DATA }, { memory }), 'rax'), 42n);

@@ -69,7 +69,7 @@ export function volleyMemory(): SharedMemory {
 
 const R15 = 15;
 
-/** A loop, from VOLLEY_GVA on. It ends with a breakpoint at `done`; the tested code must go to `save`. */
+/** A loop, from VOLLEY_GVA on, to be started with DF clear. It ends with a breakpoint at `done`; the tested code must go to `save`. */
 export interface VolleyCode {
   readonly bytes: readonly number[];
   readonly doneGva: number;
@@ -78,7 +78,6 @@ export interface VolleyCode {
 
 export function assembleVolley(shape: VolleyShape): VolleyCode {
   const code = new Assembler();
-  code.emit(0xfc); // cld
   code.ripRelative([0x4c, 0x8b, 0x3d], VARIABLES.current); // mov r15, [current]
   code.ripRelative([0x4c, 0x3b, 0x3d], VARIABLES.end); // cmp r15, [end]
   code.emit(0x75, 0x01); // jne over the breakpoint

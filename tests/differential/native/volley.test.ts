@@ -148,6 +148,50 @@ describe('volleys', { skip }, () => {
     );
   });
 
+  /** A case with these registers, by number. */
+  const simple = (
+    code: string,
+    given: Record<number, number | bigint>,
+    more: Partial<NativeCase> = {},
+  ): NativeCase => {
+    const registers = new BigUint64Array(16);
+    for (const [number, value] of Object.entries(given)) registers[Number(number)] = BigInt(value);
+    return {
+      code: bytes(code),
+      ...more,
+      state: { registers, rip: CODE, rflags: RFLAGS_FIXED, ...more.state },
+    };
+  };
+  const assertSame = (cases: readonly NativeCase[]) =>
+    assert.deepEqual(
+      silicon.runAll(cases),
+      cases.map((each) => silicon.run(each)),
+    );
+
+  test('start each case with data that is zero', () => {
+    const add = simple('48 01 07', { 0: 5, 7: DATA }, { readBack: [{ address: DATA, lengthBytes: 8 }] });
+    for (const { memory } of silicon.runAll([add, add, add])) assert.equal(memory[0]![0], 5);
+  });
+
+  test('leave no x87 and SSE state behind', () => {
+    silicon.run(simple('c5 f8 77', {})); // VZEROUPPER, or undefined: makes all state suspect
+    silicon.run(simple('90', {}));
+    const fxsave = INITIAL_FXSAVE.slice().fill(0x11, 160, 192);
+    const nop = simple('90', {});
+    silicon.runAll([nop, nop, { ...nop, state: { ...nop.state, fxsave } }]);
+    const { state } = silicon.run(simple('0f 58 c1', {}, { wantsFxsave: true }));
+    assert.deepEqual(state.fxsave!.slice(160, 192), new Uint8Array(32));
+  });
+
+  test('do not hold loops, jumps that go astray, and flags that trap', () => {
+    assertSame([1, 3, 1, 2n ** 40n].map((rcx) => simple('e2 fe', { 1: rcx })));
+    assertSame([CODE + 2n, 0, CODE, CODE + 2n, DATA].map((rax) => simple('ff e0', { 0: rax })));
+    const flags = (rflags: number) => [{ address: DATA, bytes: Uint8Array.of(rflags & 0xff, rflags >> 8) }];
+    assertSame(
+      [0x202, 0x302, 0x203].map((rflags) => simple('66 9d', { 4: DATA }, { memory: flags(rflags) })),
+    );
+  });
+
   test('hold many cases, and more than one volley of them', () => {
     const code = bytes('48 01 d8');
     const cases = Array.from({ length: 2 * MAX_RECORDS + 100 }, (_, index): NativeCase => {

@@ -139,7 +139,6 @@ export class Volley {
       this.#writeRecord(testCase, index, usesFxsave);
     });
     const faulted = this.#execute(cases, code);
-    if (usesFxsave) this.#fpu.changed();
     const { rflags } = this.#registers.get(64);
     return {
       results: cases.map((each, index) =>
@@ -164,7 +163,7 @@ export class Volley {
     page.set(indirectJump(Number(state.rip) + code.length, RETURN_POINTER), code.length);
     new DataView(page.buffer).setBigUint64(page.length - 8, BigInt(volley.saveGva), true);
     this.#space.load(state.rip, page);
-    this.#fpu.load(undefined, usesFxsave ? 'legacy' : 'none');
+    this.#fpu.load(undefined, usesFxsave ? 'legacy' : 'none'); // for what FXRSTOR does not load
     return volley;
   }
 
