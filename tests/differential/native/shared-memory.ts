@@ -1,5 +1,5 @@
 /** Memory of the traced process that the tracer has mapped, too: one memory file, several windows onto it. */
-import { closeFd, ftruncate, Mapping, memfdCreate, type Tracee } from '@vireo/linux';
+import { closeFd, ftruncate, HostError, Mapping, memfdCreate, type Tracee } from '@vireo/linux';
 
 /** include/uapi/asm-generic/mman-common.h PROT_* */
 const PROTECTION_BITS = { read: 1, 'read-write': 3, 'read-execute': 5 } as const;
@@ -49,6 +49,7 @@ export class SharedMemory implements Disposable {
         this.#fd,
         offsetBytes,
       );
+      if (result < 0) throw new HostError('mmap', -result, { subject: 'in the traced process' });
       if (result !== gva)
         throw new Error(`mmap at 0x${gva.toString(16)} in the traced process returned ${result}`);
     }

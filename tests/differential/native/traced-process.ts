@@ -1,5 +1,5 @@
 /** The process that tested code runs in: stopped for good but for the moments when a case runs. */
-import { HostError, Tracee, USER_REGISTER_COUNT, USER_REGISTERS } from '@vireo/linux';
+import { HostError, NT_X86_XSTATE, Tracee, USER_REGISTER_COUNT, USER_REGISTERS } from '@vireo/linux';
 import { AddressSpace, LAYOUT } from './address-space.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { volleyMemory } from './volley-code.ts';
@@ -36,7 +36,9 @@ export function startTracedProcess(): TracedProcess {
     return start();
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
-    throw new SiliconUnavailable(`The host does not let one process trace another: ${error.message}.`);
+    throw new SiliconUnavailable(
+      `The host does not let one process run another step by step: ${error.message}.`,
+    );
   }
 }
 
@@ -51,6 +53,7 @@ function start(): TracedProcess {
   // Kernels before 5.9 have no close_range, and the open files do no harm.
   tracee.systemCall(instruction, SYS_CLOSE_RANGE, 0, 0xffff_ffff, 0);
   startTimer(tracee, space, instruction);
+  tracee.getRegisterSet(NT_X86_XSTATE); // refused where there is no XSAVE
   resources.move();
   return { tracee, space, volleyMemory: volley };
 }
