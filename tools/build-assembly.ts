@@ -36,8 +36,8 @@ export function assemblyModules(directory = join(PACKAGE, 'assembly')): string[]
 }
 
 /** Compiles assembly/NAME/index.ts. @throws with the compiler's own message. */
-export async function buildAssembly(name: string): Promise<Uint8Array> {
-  const output: Uint8Array[] = [];
+export async function buildAssembly(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const output: Uint8Array<ArrayBuffer>[] = [];
   const base = join(PACKAGE, 'assembly');
   const { error, stderr } = await compile([`${name}/index.ts`, '--outFile', 'out.wasm', ...OPTIONS], {
     readFile: (path, directory) => {
@@ -45,7 +45,9 @@ export async function buildAssembly(name: string): Promise<Uint8Array> {
       return existsSync(file) ? readFileSync(file, 'utf8') : null;
     },
     writeFile: (_path, contents) => {
-      output.push(typeof contents === 'string' ? new TextEncoder().encode(contents) : contents);
+      output.push(
+        typeof contents === 'string' ? new TextEncoder().encode(contents) : new Uint8Array(contents),
+      );
     },
     listFiles: () => [],
   });

@@ -92,11 +92,11 @@ export class Float80Module {
 }
 
 export async function loadFloat80(): Promise<Float80Module> {
-  return new Float80Module(await WebAssembly.compile((await float80Bytes()) as BufferSource));
+  return new Float80Module(new WebAssembly.Module(await float80Bytes()));
 }
 
 /** What the build made, or, if a source has changed since, what it would make. */
-async function float80Bytes(): Promise<Uint8Array> {
+async function float80Bytes(): Promise<Uint8Array<ArrayBuffer>> {
   const built = join(import.meta.dirname, '../../../gen/float80.wasm');
   const sources = join(import.meta.dirname, '../../../assembly/float80');
   const modified = (path: string) => statSync(path).mtimeMs;
