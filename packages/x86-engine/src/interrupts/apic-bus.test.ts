@@ -83,6 +83,21 @@ test('x2APIC: 32-bit ids, logical ids by 16, FFFFFFFFh is everyone and FFh is no
   assert.equal(takers(machine).length, 20);
 });
 
+test('from x2APIC to xAPIC: everyone is everyone, wider destinations name nobody', () => {
+  const machine = TestMachine.enabled(3);
+  machine.write(apic.APIC_LDR, 0x02000000, 1);
+  machine.enableX2apic(0);
+  const send = (icr: number, destination: number) =>
+    machine.vcpu().writeMsr(0x830, (BigInt(destination) << 32n) | BigInt(icr));
+  send(0x4050, 0xffffffff);
+  assert.deepEqual(takers(machine), [0, 1, 2]);
+  send(0x4850, 0x2);
+  assert.deepEqual(takers(machine), [1]);
+  send(0x4850, 0x102);
+  send(0x4050, 0x101);
+  assert.deepEqual(takers(machine), NOBODY);
+});
+
 test('lowest priority goes to one: the least busy, and of equals each in turn (§10.6.2.4)', () => {
   const machine = TestMachine.enabled(3);
   for (let id = 0; id < 3; id++) machine.write(apic.APIC_LDR, (1 << (24 + id)) >>> 0, id);

@@ -55,6 +55,15 @@ test('state: an edge that was sent is not sent again, one that was not is', () =
   assert.deepEqual(other.take(), [0x55]);
 });
 
+test('state: an edge that came while its pin was masked is still at the pin', () => {
+  const machine = TestMachine.enabled();
+  machine.route(18, 0x55);
+  machine.pulse(18);
+  machine.route(18, 0x55 | (1 << 16));
+  machine.controllers.setIrqLine(18, true);
+  assert.equal(machine.controllers.getState().ioapic.irr, 1 << 18);
+});
+
 test('state: an unknown version is refused', () => {
   const machine = new TestMachine();
   const state = { ...machine.controllers.getState(), version: 2 as 1 };

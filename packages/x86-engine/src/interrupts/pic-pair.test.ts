@@ -173,6 +173,7 @@ test('poll: the next read is the INTA cycle', () => {
   machine.pulse(6);
   machine.out(MASTER, 0x0c);
   assert.equal(machine.inp(MASTER), 0x86);
+  assert.equal(machine.vcpu().pending & PENDING_INTERRUPT, 0);
   assert.equal(readRegister(machine, 'isr'), 1 << 6);
   assert.equal(acknowledge(machine), NO_VECTOR);
 });

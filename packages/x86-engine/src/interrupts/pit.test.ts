@@ -98,6 +98,13 @@ test('a control word stops the counter until a count comes', () => {
   assert.equal(machine.nextDeadline(), machine.clock.nowNs + ns(16));
 });
 
+test('an edge that was due before the timer was programmed anew is not lost', () => {
+  const machine = programmed(0x30, 0xe8, 0x03);
+  machine.clock.nowNs += ns(1000);
+  machine.out(CONTROL, 0x34);
+  assert.equal(ticksTaken(machine), 1);
+});
+
 test('modes 1 and 5 need a gate’s edge, which counter 0 does not get', () => {
   for (const control of [0x32, 0x3a]) assert.equal(programmed(control, 0, 1).nextDeadline(), NEVER);
 });
@@ -224,8 +231,11 @@ test('mode 1: the gate’s edge starts the pulse, and starts it again', () => {
   machine.out(PORT_61, 1);
   machine.clock.nowNs += ns(900);
   assert.equal(output(machine), 0);
-  machine.clock.nowNs += ns(101);
-  assert.equal(output(machine), 1);
+  machine.out(PORT_61, 0);
+  machine.clock.nowNs += ns(50);
+  assert.equal(output(machine), 0, 'the gate low does not end it');
+  machine.clock.nowNs += ns(51);
+  assert.equal(output(machine), 1, 'nor hold it');
 });
 
 test('modes 2 and 3: the gate low makes the output high, its edge begins a period', () => {
@@ -305,6 +315,8 @@ test('state: on a host whose clock is younger counts begin anew', () => {
   const other = machineWithPic();
   other.controllers.setState(machine.controllers.getState());
   assert.equal(latched(other, 2), 1000);
+  other.clock.nowNs += ns(400);
+  assert.equal(latched(other, 2), 600);
 });
 
 test('state: a timer that was never programmed, as KVM has it, stays silent', () => {
