@@ -109,7 +109,7 @@ function putDifference(
   low: u64,
   control: u32,
 ): u32 {
-  const difference = large - high - ((low !== 0) as u64);
+  const difference = large - high - u64(low !== 0);
   const rest = 0 - low;
   if ((difference as i64) < 0) return roundAndPut(dst, sign, exponent, difference, rest, control);
   if (difference === 0 && rest === 0) {

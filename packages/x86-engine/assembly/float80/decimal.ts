@@ -3,7 +3,7 @@
  * "FBLD—Load Binary Coded Decimal", "FBSTP—Store BCD Integer and Pop".
  */
 import { exponentOf, signExponentAt, significandAt, signOf } from './format';
-import { integerFlags, isFiniteBelow64, putSignedInteger, roundedInteger } from './integer';
+import { integerFlags, isFiniteBelow64, putInteger, roundedInteger } from './integer';
 import { INVALID, isUnmasked, WITHHELD } from './status';
 
 const DIGIT_BYTES: i32 = 9;
@@ -17,7 +17,7 @@ export function fbld(dst: usize, source: usize): void {
     const pair = load<u8>(source + index) as u64;
     magnitude = magnitude * 100 + (pair >> 4) * 10 + (pair & 15);
   }
-  putSignedInteger(dst, (load<u8>(source, DIGIT_BYTES) >> 7) as u32, magnitude);
+  putInteger(dst, (load<u8>(source, DIGIT_BYTES) >> 7) as u32, magnitude);
 }
 
 /** Stores ten bytes at `dst`: the number, or the packed decimal indefinite with #IA. */

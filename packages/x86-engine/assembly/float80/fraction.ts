@@ -20,24 +20,24 @@ export function multiply(byHigh: u64, byLow: u64): void {
   const across = wideHigh;
   multiplyWide(low, byHigh);
   const middle = across + wideHigh;
-  const carry = (middle < across) as u64;
+  const carry = u64(middle < across);
   const product = multiplyWide(high, byHigh);
   low = product + middle;
-  high = wideHigh + carry + ((low < middle) as u64);
+  high = wideHigh + carry + u64(low < middle);
 }
 
 /** Returns the carry. */
 export function add(fractionHigh: u64, fractionLow: u64): u64 {
   low += fractionLow;
-  const carry = (low < fractionLow) as u64;
+  const carry = u64(low < fractionLow);
   const sum = high + fractionHigh;
   high = sum + carry;
-  return ((sum < fractionHigh) as u64) | ((high < carry) as u64);
+  return u64(sum < fractionHigh) | u64(high < carry);
 }
 
 /** The fraction given less the accumulator, modulo one. */
 export function subtractFrom(fractionHigh: u64, fractionLow: u64): void {
-  const borrow = (fractionLow < low) as u64;
+  const borrow = u64(fractionLow < low);
   low = fractionLow - low;
   high = fractionHigh - high - borrow;
 }
@@ -98,18 +98,18 @@ function quotientWord(byHigh: u64, byLow: u64): u64 {
   const across = wideHigh;
   const product = multiplyWide(digit, byHigh);
   const middle = product + across;
-  let top = high - wideHigh - ((middle < across) as u64);
+  let top = high - wideHigh - u64(middle < across);
   let restLow: u64 = 0 - lowest;
-  const borrow = (lowest !== 0) as u64;
-  top -= ((low < middle) as u64) | ((low - middle < borrow) as u64);
+  const borrow = u64(lowest !== 0);
+  top -= u64(low < middle) | u64(low - middle < borrow);
   let restHigh = low - middle - borrow;
   while (top !== 0) {
     digit--;
     restLow += byLow;
-    const carry = (restLow < byLow) as u64;
+    const carry = u64(restLow < byLow);
     const sum = restHigh + byHigh;
     restHigh = sum + carry;
-    top += ((sum < byHigh) as u64) | ((restHigh < carry) as u64);
+    top += u64(sum < byHigh) | u64(restHigh < carry);
   }
   set(restHigh, restLow);
   return digit;

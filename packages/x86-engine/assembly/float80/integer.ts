@@ -31,7 +31,7 @@ export function roundedInteger(sign: u32, exponent: i32, significand: u64, contr
     whole = significand >> below;
     fraction = below === 0 ? 0 : significand << (64 - below);
   } else if (below > 64) {
-    fraction = (significand !== 0) as u64;
+    fraction = u64(significand !== 0);
   }
   integerFlags = fraction !== 0 ? PRECISION : 0;
   if (!roundsUp(sign, (whole & 1) !== 0, fraction, control)) return whole;
@@ -55,7 +55,7 @@ export function frndint(dst: usize, a: usize, control: u32): u32 {
   return flags | integerFlags;
 }
 
-function putInteger(dst: usize, sign: u32, magnitude: u64): void {
+export function putInteger(dst: usize, sign: u32, magnitude: u64): void {
   const exponent = magnitude === 0 ? 0 : INTEGRAL_EXPONENT - (clz(magnitude) as i32);
   put(dst, (sign << 15) | (exponent as u32), normalSignificand(magnitude));
 }
@@ -64,11 +64,6 @@ function putInteger(dst: usize, sign: u32, magnitude: u64): void {
 export function fild(dst: usize, value: i64): void {
   const sign: u32 = value < 0 ? 1 : 0;
   putInteger(dst, sign, sign !== 0 ? 0 - (value as u64) : (value as u64));
-}
-
-/** FBLD's part of it: the magnitude of a packed decimal. */
-export function putSignedInteger(dst: usize, sign: u32, magnitude: u64): void {
-  putInteger(dst, sign, magnitude);
 }
 
 /** The integer of the last `roundedWithin`, in two's complement. */

@@ -114,7 +114,7 @@ function reducePartly(
 function divideShifted(a: u64, count: i32, divisor: u64): u64 {
   const isWhole = a >= divisor;
   const rest = isWhole ? a - divisor : a;
-  const first = (isWhole as u64) << count;
+  const first = u64(isWhole) << count;
   if (count === 0) return divideWide(0, rest, divisor) + first;
   return divideWide(rest >> (64 - count), rest << count, divisor) + first;
 }

@@ -30,7 +30,7 @@ export function roundsUp(sign: u32, isOdd: bool, fraction: u64, control: u32): b
 export function roundedAt(sign: u32, high: u64, low: u64, cut: u32, control: u32): u64 {
   const unit = (1 as u64) << cut;
   const kept = high & (0 - unit);
-  const fraction = cut === 0 ? low : (high << (64 - cut)) | ((low !== 0) as u64);
+  const fraction = cut === 0 ? low : (high << (64 - cut)) | u64(low !== 0);
   roundingFlags = fraction !== 0 ? PRECISION : 0;
   if (!roundsUp(sign, (kept & unit) !== 0, fraction, control)) return kept;
   roundingFlags |= C1;

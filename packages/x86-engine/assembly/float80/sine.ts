@@ -53,14 +53,14 @@ function subtractQuadrants(significand: u64, shift: i32): void {
   const product = multiplyWide(quadrant, HALF_PI_LOW);
   const productHigh = wideHigh + quadrant * HALF_PI_HIGH;
   let restLow = numberLow - product;
-  let restHigh = numberHigh - productHigh - ((numberLow < product) as u64);
+  let restHigh = numberHigh - productHigh - u64(numberLow < product);
   while ((restHigh as i64) < 0) {
     quadrant--;
     restLow += HALF_PI_LOW;
-    restHigh += HALF_PI_HIGH + ((restLow < HALF_PI_LOW) as u64);
+    restHigh += HALF_PI_HIGH + u64(restLow < HALF_PI_LOW);
   }
   const otherLow = HALF_PI_LOW - restLow;
-  const otherHigh = HALF_PI_HIGH - restHigh - ((HALF_PI_LOW < restLow) as u64);
+  const otherHigh = HALF_PI_HIGH - restHigh - u64(HALF_PI_LOW < restLow);
   if (otherHigh < restHigh || (otherHigh === restHigh && otherLow < restLow)) {
     quadrant++;
     argumentSign = 1;

@@ -49,7 +49,7 @@ function rootOf(dst: usize, exponent: i32, significand: u64, control: u32): u32 
   // The next bit of the root, by its square: (root + 1/2)² = root² + root + 1/4, so the rest decides against root.
   const square = multiplyWide(root, root);
   const restLow = low - square;
-  const restHigh = high - wideHigh - ((low < square) as u64);
+  const restHigh = high - wideHigh - u64(low < square);
   let fraction: u64 = restLow !== 0 || restHigh !== 0 ? 1 : 0;
   if (restHigh !== 0 || restLow > root) fraction |= 0x8000000000000000;
   return roundAndPut(dst, 0, ((exponent - BIAS) >> 1) + BIAS, root, fraction, control);
@@ -61,7 +61,7 @@ function rootOfWide(high: u64, low: u64): u64 {
   const estimate = Math.sqrt(high as f64) * TWO_32;
   let root: u64 = estimate >= TWO_64 ? u64.MAX_VALUE : (estimate as u64);
   const square = multiplyWide(root, root);
-  const errorHigh = (high - wideHigh - ((low < square) as u64)) as i64;
+  const errorHigh = (high - wideHigh - u64(low < square)) as i64;
   const error = (errorHigh as f64) * TWO_64 + ((low - square) as f64);
   root = stepped(root, (error / (2.0 * (root as f64))) as i64);
   while (isTooLarge(root, high, low)) root--;

@@ -40,12 +40,12 @@ export function shiftRightSticky(high: u64, low: u64, count: i32): u64 {
   }
   if (count < 64) {
     wideHigh = high >> count;
-    return (high << (64 - count)) | (low >> count) | ((low << (64 - count) !== 0) as u64);
+    return (high << (64 - count)) | (low >> count) | u64(low << (64 - count) !== 0);
   }
   wideHigh = 0;
-  if (count === 64) return high | ((low !== 0) as u64);
+  if (count === 64) return high | u64(low !== 0);
   if (count < 128) return (high >> (count - 64)) | (((high << (128 - count)) | low) !== 0 ? 1 : 0);
-  return ((high | low) !== 0) as u64;
+  return u64((high | low) !== 0);
 }
 
 /** The quotient of two words by one with its top bit set, which is larger than `high`. Knuth, TAOCP Vol. 2 §4.3.1. */
