@@ -59,7 +59,7 @@ export class EngineMachine {
     );
     const slow = (isWrite: boolean) => (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
       this.#slowAccess(gva, lengthBytes, isWrite);
-    const host = { memory: this.#memory, slowRead: slow(false), slowWrite: slow(true) };
+    const host = { memory: this.#memory, slowRead: slow(false), slowWrite: slow(true), random: () => 0n };
     this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
     this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
     this.#end = stopHandler(variants);

@@ -23,6 +23,8 @@ export const RECORD = {
   ripDelta: 20,
   /** 64 bits, sign-extended. */
   immediate: 24,
+  /** The address of the register that VEX.vvvv names: in the upper part of an immediate, which has 8 bits with VEX. */
+  vvvv: 30,
 } as const;
 
 export const RECORD_BYTES = 32;

@@ -6,7 +6,9 @@
  * that may fault (reads and writes of memory) must come before the first change of the machine's state, since faults
  * leave the state as it was (Intel SDM Vol. 3A §6.6 "Program or Task Restart").
  */
+import type { FloatBuilder } from './float-builder.ts';
 import type { Bits, Source } from './operand.ts';
+import type { VectorBuilder } from './vector-builder.ts';
 
 declare const VALUE: unique symbol;
 /** A bit string that exists when the instruction runs. */
@@ -42,17 +44,34 @@ export type BinaryOperation = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor';
 export type ShiftOperation = 'shl' | 'shr' | 'sar' | 'rotl' | 'rotr';
 export type Comparison = 'eq' | 'ne' | 'ltU' | 'ltS' | 'leU' | 'leS';
 
+/** A number of twice a width. */
+export interface Halves {
+  readonly high: Value;
+  readonly low: Value;
+}
+
 export interface Builder {
+  readonly vector: VectorBuilder;
+  readonly float: FloatBuilder;
   /** The operand size of the instruction at hand. */
   readonly operandBits: 16 | 32 | 64;
   /** The address size, of encodings that say they depend on it. */
   readonly addressBits: 16 | 32 | 64;
+  /** The prefix before the instruction at hand, of those that may be repeated: 'rep' is F3, REPE too. */
+  readonly repeat: 'none' | 'rep' | 'repne';
 
   read(operand: Operand): Value;
   /** To a register of 32 bits: clears the upper half (Intel SDM Vol. 1 §3.4.1.1 "General-Purpose Registers in 64-Bit Mode"). */
   write(operand: Operand, value: Value): void;
   /** The effective address of a memory operand, of the address size; no access is made. */
   addressOf(operand: Operand): Value;
+  /** The operand in memory that is so many bytes further; `offset` has 64 bits and a sign. The sum is cut to the address size. */
+  displaced(operand: Operand, offset: Value): Operand;
+  /**
+   * Replaces 2 × 64 bits in memory by `replacement` if they are `expected`; under LOCK atomically.
+   * @returns what was there, and whether it was replaced
+   */
+  compareExchangePair(operand: Operand, expected: Halves, replacement: Halves): Halves & { equal: Value };
   /** A general register by its number; 8 bits: AL to R15B. */
   readRegister(number: number, bits: 8 | 16 | 32 | 64): Value;
   writeRegister(number: number, value: Value): void;
@@ -66,6 +85,17 @@ export interface Builder {
   zeroExtend(a: Value, bits: ValueBits): Value;
   signExtend(a: Value, bits: ValueBits): Value;
   truncate(a: Value, bits: ValueBits): Value;
+  /** The product of twice the width. */
+  multiplyWide(kind: 'signed' | 'unsigned', a: Value, b: Value): Halves;
+  /** Divides a number of twice the width, all unsigned; `high` must be less than `divisor`. */
+  divideWide(dividend: Halves, divisor: Value): { readonly quotient: Value; readonly remainder: Value };
+  /** Puts the lowest bits of `a` where `mask` has ones (PDEP), or gets them from there (PEXT). */
+  scatter(a: Value, mask: Value): Value;
+  gather(a: Value, mask: Value): Value;
+  /** CRC-32C of a checksum so far, of 32 bits, and data; without the inversions at both ends. */
+  crc32c(checksum: Value, data: Value): Value;
+  /** 64 bits that nobody can guess. */
+  random(): Value;
   /** Leading and trailing zeros, and ones; of 0, the width. */
   count(what: 'clz' | 'ctz' | 'popcnt', a: Value): Value;
   /** `condition` has one bit. */
@@ -83,9 +113,11 @@ export interface Builder {
   setFlags(flags: Partial<Record<StatusFlag, Value>>): void;
 
   /** Raises an exception; nothing of the instruction has happened. */
-  raise(exception: 'DE' | 'UD' | 'GP' | 'NM'): void;
+  raise(exception: 'DE' | 'UD' | 'GP' | 'NM' | 'MF' | 'XM'): void;
   /** Ends the instruction and goes on at an address of 64 bits. */
   jump(target: Value): void;
+  /** Ends this iteration and runs the instruction again, unless something else is to be done first. */
+  again(): void;
   /** The address of the next instruction, of 64 bits. */
   nextRip(): Value;
 
@@ -94,4 +126,11 @@ export interface Builder {
   setStackPointer(offset: Value): void;
   loadStack(offset: Value, bits: 16 | 32 | 64): Value;
   storeStack(offset: Value, value: Value): void;
+
+  /** Memory that strings are in: the source in DS or the segment of the prefix, the destination in ES. */
+  loadString(place: 'source' | 'destination', offset: Value, bits: 8 | 16 | 32 | 64): Value;
+  storeString(offset: Value, value: Value): void;
+  /** DF, one bit (Intel SDM Vol. 1 §3.4.3.2 "DF Flag"). */
+  directionFlag(): Value;
+  setDirectionFlag(value: Value): void;
 }

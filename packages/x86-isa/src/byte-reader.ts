@@ -22,9 +22,10 @@ export class ByteReader {
     return this.#at - this.#start;
   }
 
-  peek(): number {
-    if (this.#at >= this.#end) throw new OutOfBytes();
-    return this.#view.getUint8(this.#at);
+  /** The byte that comes next, or so many behind it. */
+  peek(ahead = 0): number {
+    if (this.#at + ahead >= this.#end) throw new OutOfBytes();
+    return this.#view.getUint8(this.#at + ahead);
   }
 
   byte(): number {

@@ -10,11 +10,13 @@ export interface Candidate {
 
 type Row = readonly (readonly Candidate[] | undefined)[];
 
-function fill(): Readonly<Record<OpcodeMap, Row>> {
+/** Without VEX and with it, the same bytes mean different things. */
+function fill(withVex: boolean): Readonly<Record<OpcodeMap, Row>> {
   const rows: Record<OpcodeMap, Candidate[][]> = { 'one-byte': [], '0f': [], '0f38': [], '0f3a': [] };
   for (const instruction of INSTRUCTIONS) {
     for (const encoding of instruction.encodings) {
-      const { map, byte, plusRegister } = encoding.opcode;
+      const { map, byte, plusRegister, vex } = encoding.opcode;
+      if ((vex !== undefined) !== withVex) continue;
       for (let at = byte; at < byte + (plusRegister ? 8 : 1); at++)
         rows[map][at] = [...(rows[map][at] ?? []), { instruction, encoding }];
     }
@@ -22,8 +24,9 @@ function fill(): Readonly<Record<OpcodeMap, Row>> {
   return rows;
 }
 
-const ROWS = fill();
+const ROWS = fill(false);
+const VEX_ROWS = fill(true);
 
-export function candidates(map: OpcodeMap, byte: number): readonly Candidate[] {
-  return ROWS[map][byte] ?? [];
+export function candidates(map: OpcodeMap, byte: number, withVex: boolean): readonly Candidate[] {
+  return (withVex ? VEX_ROWS : ROWS)[map][byte] ?? [];
 }

@@ -5,6 +5,7 @@ import { type Candidate, candidates } from './decode-table.ts';
 import type { Encoding } from './instruction.ts';
 import type { MandatoryPrefix, OpcodeMap } from './opcode.ts';
 import type { OperandSpec } from './operand.ts';
+import { readVex, startsVex, type Vex } from './vex.ts';
 
 export type ModeBits = 16 | 32 | 64;
 
@@ -20,6 +21,7 @@ export interface Decoded extends Candidate {
   /** 0 when there is none; with one, byte registers 4 to 7 are SPL to DIL. */
   readonly rex: number;
   readonly hasRex: boolean;
+  readonly vex?: Vex;
   readonly modrm?: ModRm;
   /** The register in the opcode, with REX.B. */
   readonly opcodeRegister: number;
@@ -38,6 +40,7 @@ interface Prefixes {
   segment: number | undefined;
   rex: number;
   hasRex: boolean;
+  vex?: Vex;
 }
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
@@ -54,10 +57,12 @@ export function decode(bytes: Uint8Array, modeBits: ModeBits, start = 0): Decode
 }
 
 function decodeFrom(reader: ByteReader, modeBits: ModeBits): Decoded | Undecodable {
-  const prefixes = readPrefixes(reader, modeBits);
-  const { map, byte } = readOpcode(reader);
+  const prefixes = readAllPrefixes(reader, modeBits);
+  if (prefixes === undefined) return 'invalid';
+  const { vex } = prefixes;
+  const { map, byte } = vex ? { map: vex.map, byte: reader.byte() } : readOpcode(reader);
   const addressBits = addressSize(modeBits, prefixes.addressSize);
-  const all = candidates(map, byte);
+  const all = candidates(map, byte, vex !== undefined);
   const hasModRm = all.some(({ encoding }) => encoding.opcode.modrm !== undefined);
   const modrm = hasModRm ? readModRm(reader, prefixes.rex, { addressBits, modeBits }) : undefined;
   const found = choose(all, prefixes, modeBits, modrm);
@@ -73,9 +78,24 @@ function decodeFrom(reader: ByteReader, modeBits: ModeBits): Decoded | Undecodab
     ...(repeats && { repeat: prefixes.repeat === 'f3' ? 'rep' : 'repne' }),
     ...(prefixes.segment === undefined ? {} : { segment: prefixes.segment }),
     ...{ rex: prefixes.rex, hasRex: prefixes.hasRex },
+    ...(vex && { vex }),
     ...(modrm && { modrm }),
     opcodeRegister: (byte & 7) | (prefixes.rex & REX.B ? 8 : 0),
     ...(immediate === undefined ? {} : { immediate }),
+  };
+}
+
+/** With VEX, which other prefixes that it stands for must not precede. @returns undefined when they do, or it is malformed */
+function readAllPrefixes(reader: ByteReader, modeBits: ModeBits): Prefixes | undefined {
+  const prefixes = readPrefixes(reader, modeBits);
+  if (!startsVex(reader, modeBits)) return prefixes;
+  const { operandSize, repeat, lock, hasRex } = prefixes;
+  const vex = readVex(reader, modeBits);
+  if (vex === undefined || operandSize || repeat !== undefined || lock || hasRex) return undefined;
+  return {
+    ...prefixes,
+    ...{ rex: vex.rex, vex, operandSize: vex.prefix === '66' },
+    repeat: vex.prefix === '66' ? undefined : vex.prefix,
   };
 }
 
@@ -151,9 +171,19 @@ function fitsModRm({ opcode, operands }: Encoding, modrm: ModRm | undefined): bo
   );
 }
 
-function fitsPrefix({ opcode, withoutRexB }: Encoding, prefixes: Prefixes): boolean {
+function fitsVex({ opcode, operands }: Encoding, vex: Vex): boolean {
+  const { vectorBits = vex.vectorBits, w = vex.w } = opcode.vex!;
+  // Where it names no register, vvvv must be 1111b, inverted.
+  const usesVvvv = operands.some(({ source }) => source === 'vvvv');
+  return vectorBits === vex.vectorBits && w === vex.w && (usesVvvv || vex.vvvv === 0);
+}
+
+function fitsPrefix(encoding: Encoding, prefixes: Prefixes): boolean {
+  const { opcode, withoutRexB } = encoding;
+  if (prefixes.vex && !fitsVex(encoding, prefixes.vex)) return false;
   if (withoutRexB && prefixes.rex & REX.B) return false;
   if (opcode.rexW !== undefined && opcode.rexW !== ((prefixes.rex & REX.W) !== 0)) return false;
+  if (opcode.prefix === 'no-repeat') return prefixes.repeat === undefined;
   const present: MandatoryPrefix = prefixes.repeat ?? (prefixes.operandSize ? '66' : 'none');
   return opcode.prefix === undefined || opcode.prefix === present;
 }

@@ -30,6 +30,8 @@ export type Feature =
 export interface EncodingOptions {
   /** LOCK may stand before it when its destination is memory. */
   readonly lockable?: true;
+  /** It locks memory whether told to or not. */
+  readonly locks?: true;
   /** 'only-64', 'not-64': where the encoding exists; everywhere when not said. */
   readonly modes?: 'only-64' | 'not-64';
   /** Only without REX.B. */
@@ -67,6 +69,7 @@ export interface Instruction extends InstructionDefinition {
 }
 
 export const lockable = { lockable: true } as const;
+export const locks = { locks: true } as const;
 export const only64 = { modes: 'only-64' } as const;
 export const not64 = { modes: 'not-64' } as const;
 export const withoutRexB = { withoutRexB: true } as const;

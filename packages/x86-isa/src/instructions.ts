@@ -1,9 +1,18 @@
 /** Every instruction, in the order of the families. */
 import type { Instruction } from './instruction.ts';
 import { ARITHMETIC } from './instructions/arithmetic.ts';
+import { BITS } from './instructions/bits.ts';
+import { BMI } from './instructions/bmi.ts';
+import { BYTE_ORDER } from './instructions/byte-order.ts';
 import { CONTROL_FLOW } from './instructions/control-flow.ts';
 import { DATA_TRANSFER } from './instructions/data-transfer.ts';
+import { EXCHANGE } from './instructions/exchange.ts';
+import { FLAG_CONTROL } from './instructions/flag-control.ts';
 import { LOGIC } from './instructions/logic.ts';
+import { MISCELLANEOUS } from './instructions/miscellaneous.ts';
+import { MULTI_PRECISION } from './instructions/multi-precision.ts';
+import { MULTIPLICATION } from './instructions/multiplication.ts';
+import { SHIFTS } from './instructions/shifts.ts';
 import { STACK } from './instructions/stack.ts';
 import { STRINGS } from './instructions/strings.ts';
 
@@ -11,6 +20,15 @@ export const INSTRUCTIONS: readonly Instruction[] = [
   ...ARITHMETIC,
   ...LOGIC,
   ...DATA_TRANSFER,
+  ...SHIFTS,
+  ...MULTIPLICATION,
+  ...MULTI_PRECISION,
+  ...BITS,
+  ...BMI,
+  ...BYTE_ORDER,
+  ...EXCHANGE,
+  ...FLAG_CONTROL,
+  ...MISCELLANEOUS,
   ...STACK,
   ...STRINGS,
   ...CONTROL_FLOW,

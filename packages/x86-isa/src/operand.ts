@@ -2,13 +2,19 @@
  * Operands as the instruction table names them: where each comes from in the encoding, and how wide it is (Intel SDM
  * Vol. 2A §3.1.1.3 "Instruction Column in the Opcode Summary Table", Vol. 2D §A.2.1 "Codes for Addressing Method").
  *
- * A width of 'v' is the operand size of the instruction at hand: 16, 32 or 64 bits.
+ * A width of 'v' is the operand size of the instruction at hand: 16, 32 or 64 bits; 'y' is 64 bits of that, or 32.
  */
 
 export type Access = 'read' | 'write' | 'read-write' | 'address';
 
 export type Bits = 8 | 16 | 32 | 64 | 80 | 128;
-export type Width = Bits | 'v';
+export type Width = Bits | 'v' | 'y';
+
+/** The bits of a width, for an operand size. */
+export function bitsOf(width: Width, operandBits: 16 | 32 | 64): Bits {
+  if (width === 'y') return operandBits === 64 ? 64 : 32;
+  return width === 'v' ? operandBits : width;
+}
 
 /** Where an operand comes from. */
 export type Source =
@@ -18,10 +24,13 @@ export type Source =
   | 'rm-memory'
   /** ModRM.reg. */
   | 'reg'
+  /** VEX.vvvv. */
+  | 'vvvv'
   /** The low bits of the opcode. */
   | 'opcode'
-  /** A register that the opcode implies. */
+  /** A register that the opcode implies, or memory at what is in that register. */
   | 'implied'
+  | 'implied-memory'
   | 'immediate'
   /** A displacement from the next instruction. */
   | 'relative'
@@ -40,6 +49,8 @@ export interface OperandKind {
   readonly implied?: number;
   /** Bits of an immediate in the instruction, if fewer than its width: sign-extended. 'z': 16 or 32 by operand size. */
   readonly encoded?: 8 | 16 | 32 | 'z' | 'v';
+  /** Memory must be aligned to the width, else #GP (Intel SDM Vol. 1 §4.1.1 "Alignment of Words, Doublewords, Quadwords, and Double Quadwords"). */
+  readonly aligned?: true;
 }
 
 export interface OperandSpec extends OperandKind {
@@ -57,17 +68,29 @@ const immediate = (width: Width, encoded: OperandKind['encoded']): OperandKind =
   ...(encoded === undefined ? {} : { encoded }),
 });
 
+const xmm = (source: Source, width: Width): OperandKind => ({
+  ...general(source, width),
+  registers: 'xmm',
+  ...(source === 'implied' ? { implied: 0 } : {}),
+});
+const mmx = (source: Source, width: Width): OperandKind => ({ ...general(source, width), registers: 'mmx' });
+
 const KINDS = {
   rm8: general('rm', 8),
   rm16: general('rm', 16),
   rm32: general('rm', 32),
   rm64: general('rm', 64),
   rmv: general('rm', 'v'),
+  rmy: general('rm', 'y'),
   r8: general('reg', 8),
   r16: general('reg', 16),
   r32: general('reg', 32),
   r64: general('reg', 64),
   rv: general('reg', 'v'),
+  ry: general('reg', 'y'),
+  vy: general('vvvv', 'y'),
+  /** ModRM.rm, which must be a register. */
+  rrmv: general('rm-register', 'v'),
   m: general('rm-memory', 'v'),
   m8: general('rm-memory', 8),
   m16: general('rm-memory', 16),
@@ -82,6 +105,8 @@ const KINDS = {
   ax: implied(0, 16),
   dx: implied(2, 16),
   av: implied(0, 'v'),
+  /** XLAT's table, at RBX. */
+  mbx8: { ...implied(3, 8), source: 'implied-memory' },
   one: { ...general('immediate', 8), implied: 1 },
   imm8: immediate(8, 8),
   imm16: immediate(16, 16),
@@ -99,6 +124,28 @@ const KINDS = {
   creg: { ...general('reg', 64), registers: 'control' },
   dreg: { ...general('reg', 64), registers: 'debug' },
   far: general('far-pointer', 'v'),
+  x: xmm('reg', 128),
+  /** The low part of an XMM register: a write leaves the rest. */
+  x64: xmm('reg', 64),
+  x32: xmm('reg', 32),
+  /** XMM0, which BLENDVPS and its like imply. */
+  xmm0: xmm('implied', 128),
+  xm128: { ...xmm('rm', 128), aligned: true },
+  /** The same, wherever memory is. */
+  xu128: xmm('rm', 128),
+  xm64: xmm('rm', 64),
+  xm32: xmm('rm', 32),
+  xm16: xmm('rm', 16),
+  /** ModRM.rm that must be a register. */
+  xr: xmm('rm-register', 128),
+  xr64: xmm('rm-register', 64),
+  xr32: xmm('rm-register', 32),
+  m128a: { ...general('rm-memory', 128), aligned: true },
+  q: mmx('reg', 64),
+  qm64: mmx('rm', 64),
+  qm32: mmx('rm', 32),
+  qr: mmx('rm-register', 64),
+  rr32: general('rm-register', 32),
 } as const satisfies Readonly<Record<string, OperandKind>>;
 
 export type OperandName = keyof typeof KINDS;

@@ -1,24 +1,25 @@
 /** The builder's operations on the status flags, which are kept as status-flags.ts says. */
 import type { Condition, FlagsKind, StatusFlag, Value } from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
-import { FLAG_BIT, FLAGS_KIND, SAVED_CARRY_SHIFT } from '../status-flags.ts';
+import { FLAG_BIT, FLAGS_KIND, SAVED_CARRY_SHIFT, TURN_PF, TURN_SF } from '../status-flags.ts';
 import { CONVERT, I32, OP } from '../wasm/instructions.ts';
+import { ArithmeticBuilder } from './arithmetic-builder.ts';
+import type { ArithmeticFunctions } from './arithmetic-functions.ts';
 import type { FlagFunctions } from './flag-functions.ts';
 import { STATE_LOCAL } from './operand-access.ts';
-import { ValueBuilder } from './value-builder.ts';
 
 /** Indices of functions. */
-export interface FlagCalls {
+export interface FlagCalls extends ArithmeticFunctions {
   readonly flags: FlagFunctions;
   /** (state, ZF, SF, PF): the result from which these follow. */
   readonly setResultFlags: number;
 }
 
-export class FlagBuilder extends ValueBuilder {
+export class FlagBuilder extends ArithmeticBuilder {
   readonly #functions: FlagCalls;
 
   constructor(functions: FlagCalls) {
-    super();
+    super(functions);
     this.#functions = functions;
   }
 
@@ -54,12 +55,27 @@ export class FlagBuilder extends ValueBuilder {
   }
 
   setFlags(flags: Partial<Record<StatusFlag, Value>>): void {
+    if (!flags.ZF && !flags.SF && !flags.PF) {
+      this.#setCarryFlags(flags);
+      return;
+    }
     const all = Object.fromEntries(
       (['CF', 'AF', 'OF', 'ZF', 'SF', 'PF'] as const).map((flag) => [flag, flags[flag] ?? this.flag(flag)]),
     ) as Record<StatusFlag, Value>;
     this.#storeExplicit(all);
     this.code.get(STATE_LOCAL);
     this.get(all.ZF, all.SF, all.PF).call(this.#functions.setResultFlags);
+  }
+
+  /** What ZF, SF and PF follow from can stay. */
+  #setCarryFlags(flags: Partial<Record<StatusFlag, Value>>): void {
+    const kind = this.result(32, () => {
+      this.code.get(STATE_LOCAL).load(32, offsetOf('flagsKind'));
+      this.code.i32(TURN_SF | TURN_PF).op(I32.and);
+    });
+    const [CF, AF, OF] = (['CF', 'AF', 'OF'] as const).map((flag) => flags[flag] ?? this.flag(flag));
+    this.#storeExplicit({ CF: CF!, AF: AF!, OF: OF! });
+    this.#storeKind(kind);
   }
 
   #conditionWithout(pair: number): Value {

@@ -2,25 +2,39 @@
  * Makes an interpreter's handler of an instruction's semantics: a function (state, record) → exit reason that finds its
  * operands in the record and ends by a tail call of the next record's handler.
  */
-import type { Builder, Operand, Value } from '@vireo/x86-isa';
+import type { Builder, Halves, Operand, Value } from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
+import { EXIT } from '../exit-reason.ts';
+import type { FloatFunctions } from '../float/float-functions.ts';
 import { RECORD } from '../record.ts';
-import { I32, I64 } from '../wasm/instructions.ts';
+import { CONVERT, I32, I64, OP } from '../wasm/instructions.ts';
 import { FlagBuilder, type FlagCalls } from './flag-builder.ts';
+import { FloatOperations } from './float-operations.ts';
 import { type Memory, OperandAccess, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
-import { pushNextRip } from './rip.ts';
+import { pushRaise, type RaisedException } from './raise.ts';
+import { pushNextRip, pushRip } from './rip.ts';
 import { addressBitsOf, type OperandBits, type Variant } from './variants.ts';
+import { VectorOperations } from './vector-operations.ts';
 import { asValue, asWasm } from './wasm-value.ts';
 
 /** What handlers call. */
-export interface Functions extends Memory, FlagCalls {}
+export interface Functions extends Memory, FlagCalls {
+  readonly float: FloatFunctions;
+  /** The type of handlers, as the module numbers it. */
+  readonly handlerType: number;
+}
 
+/** RFLAGS.DF. */
+const DIRECTION_FLAG_BIT = 10;
 const RSP_OFFSET = offsetOf('general') + 4 * 8;
 const STACK_BASE_OFFSET = offsetOf('segmentBases') + 2 * 8;
 
 export class InterpreterBuilder extends FlagBuilder implements Builder {
   readonly operandBits: OperandBits;
   readonly addressBits: OperandBits;
+  readonly repeat: Variant['repeat'];
+  readonly vector = new VectorOperations(this.code);
+  readonly float: FloatOperations;
   readonly #functions: Functions;
   readonly #operands: OperandAccess;
 
@@ -28,6 +42,8 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     super(functions);
     this.operandBits = variant.operandBits;
     this.addressBits = addressBitsOf(variant);
+    this.repeat = variant.repeat;
+    this.float = new FloatOperations(this.code, functions.float);
     this.#functions = functions;
     this.#operands = new OperandAccess(this.code, variant, functions);
   }
@@ -56,8 +72,8 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     this.#operands.writeRegister(() => this.code.get(STATE_LOCAL), asWasm(value), number * 8);
   }
 
-  raise(): void {
-    throw new Error('exceptions are not written yet');
+  raise(exception: RaisedException): void {
+    pushRaise(this.code, exception);
   }
 
   jump(target: Value): void {
@@ -95,6 +111,80 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     const bits = value.bits as 16 | 32 | 64;
     this.code.get(this.#translateStack('write', offset, bits));
     this.get(value).store(bits);
+  }
+
+  again(): void {
+    const { code } = this;
+    code.get(STATE_LOCAL).load(32, offsetOf('pending'));
+    code.if(() => {
+      code.get(STATE_LOCAL);
+      pushRip(code);
+      code.store(64, offsetOf('rip')).i32(EXIT.jump).return();
+    });
+    code.get(STATE_LOCAL).get(RECORD_LOCAL).get(RECORD_LOCAL).load(32, RECORD.handler);
+    code.returnCallIndirect(this.#functions.handlerType);
+  }
+
+  loadString(place: 'source' | 'destination', offset: Value, bits: 8 | 16 | 32 | 64): Value {
+    const host = this.#translateString('read', place, offset, bits);
+    return this.result(bits, () => this.code.get(host).load(bits));
+  }
+
+  storeString(offset: Value, value: Value): void {
+    const bits = value.bits as 8 | 16 | 32 | 64;
+    this.code.get(this.#translateString('write', 'destination', offset, bits));
+    this.get(value).store(bits);
+  }
+
+  directionFlag(): Value {
+    return this.result(1, () => {
+      this.code.get(STATE_LOCAL).load(64, offsetOf('otherFlags')).i64(BigInt(DIRECTION_FLAG_BIT));
+      this.code.op(I64.shrU, CONVERT.i32WrapI64).i32(1).op(I32.and);
+    });
+  }
+
+  #translateString(
+    access: 'read' | 'write',
+    place: 'source' | 'destination',
+    offset: Value,
+    bits: number,
+  ): number {
+    const wide = this.zeroExtend(offset, 64);
+    return this.#operands.translate(access, bits / 8, () => {
+      this.get(wide);
+      if (place === 'source') this.code.get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64);
+      else this.code.get(STATE_LOCAL).load(64, offsetOf('segmentBases'));
+      this.code.op(I64.add);
+    });
+  }
+
+  setDirectionFlag(value: Value): void {
+    const { code } = this;
+    const bit = BigInt(1 << DIRECTION_FLAG_BIT);
+    code.get(STATE_LOCAL).get(STATE_LOCAL).load(64, offsetOf('otherFlags')).i64(~bit).op(I64.and);
+    code.i64(bit).i64(0n);
+    this.get(value).op(OP.select, I64.or).store(64, offsetOf('otherFlags'));
+  }
+
+  displaced(operand: Operand, offset: Value): Operand {
+    return this.#operands.displaced(operand, asWasm(offset));
+  }
+
+  compareExchangePair(operand: Operand, expected: Halves, replacement: Halves): Halves & { equal: Value } {
+    const { compareExchangePair, lockedCompareExchangePair } = this.#functions.locked;
+    this.code.get(this.#operands.hostAddress(operand));
+    this.get(expected.low, expected.high, replacement.low, replacement.high);
+    this.code.call(this.#operands.isLocked ? lockedCompareExchangePair : compareExchangePair);
+    const [low, high] = [this.code.local('i64'), this.code.local('i64')];
+    this.code.set(high).set(low);
+    const found = { low: asValue({ bits: 64, local: low }), high: asValue({ bits: 64, local: high }) };
+    const sameLow = this.compare('eq', found.low, expected.low);
+    return { ...found, equal: this.binary('and', sameLow, this.compare('eq', found.high, expected.high)) };
+  }
+
+  /** Makes the instruction's code, which comes from its semantics. */
+  define(make: () => void): void {
+    this.#operands.define(make);
   }
 
   /** Goes on with the next record. */

@@ -4,14 +4,17 @@
  */
 import { offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
+import { addFloatFunctions } from '../float/float-functions.ts';
 import { RECORD, RECORD_BYTES } from '../record.ts';
 import { FLAGS_KIND, TURN_PF, TURN_SF } from '../status-flags.ts';
 import { Code } from '../wasm/code.ts';
 import { I32, OP } from '../wasm/instructions.ts';
 import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
+import { addArithmeticFunctions } from './arithmetic-functions.ts';
 import { addFlagFunctions } from './flag-functions.ts';
 import { gotoFunction } from './goto-function.ts';
 import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
+import { addLockedFunctions } from './locked-functions.ts';
 import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
 import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
 import { pushNextRip } from './rip.ts';
@@ -22,6 +25,8 @@ export interface InterpreterImports {
   /** An access that the TLB does not allow (memory-functions.ts). */
   readonly slowRead: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
   readonly slowWrite: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
+  /** 64 bits that nobody can guess, for RDRAND and RDSEED. */
+  readonly random: () => bigint;
 }
 
 export interface InterpreterExports {
@@ -43,6 +48,7 @@ export function makeInterpreter(
   const handlerType = module.typeIndex(HANDLER_TYPE);
   const slowRead = module.importFunction('slowRead', TRANSLATE_TYPE);
   const slowWrite = module.importFunction('slowWrite', TRANSLATE_TYPE);
+  const random = module.importFunction('random', { parameters: [], results: ['i64'] });
   const flags = addFlagFunctions(module);
   for (const [flag, index] of Object.entries(flags)) module.export(`flag${flag}`, index);
   const functions: Functions = {
@@ -51,6 +57,10 @@ export function makeInterpreter(
     translateWrite: addTranslation(module, 'write', slowWrite),
     setResultFlags: module.add(setResultFlags()),
     goto: module.add(gotoFunction(handlerType)),
+    handlerType,
+    locked: addLockedFunctions(module),
+    ...addArithmeticFunctions(module, random),
+    float: addFloatFunctions(module),
   };
   for (const variant of variants) module.addToTable(module.add(handler(variant, functions, handlerType)));
   module.addToTable(module.add(stop()));
@@ -61,7 +71,7 @@ export function makeInterpreter(
 
 function handler(variant: Variant, functions: Functions, handlerType: number): Code {
   const builder = new InterpreterBuilder(variant, functions);
-  variant.instruction.semantics(builder, ...builder.operands);
+  builder.define(() => variant.instruction.semantics(builder, ...builder.operands));
   builder.end(handlerType, RECORD_BYTES);
   return builder.code;
 }

@@ -1,10 +1,11 @@
 /** Reads and writes an instruction's operands where the record says they are. */
-import type { Bits, Operand, OperandSpec, RegisterClass } from '@vireo/x86-isa';
+import { type Bits, bitsOf, type Operand, type OperandSpec, type RegisterClass } from '@vireo/x86-isa';
 import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import { RECORD } from '../record.ts';
-import type { Code, FunctionType, MemoryBits } from '../wasm/code.ts';
+import type { AtomicBits, Code, FunctionType, MemoryBits } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
+import type { LockedFunctions } from './locked-functions.ts';
 import { pushRaise } from './raise.ts';
 import type { Variant } from './variants.ts';
 import { typeOf, type WasmValue } from './wasm-value.ts';
@@ -21,6 +22,7 @@ export interface Memory {
   readonly translateWrite: number;
   /** (state, record, linear address) → exit reason: goes on there. */
   readonly goto: number;
+  readonly locked: LockedFunctions;
 }
 
 interface AccessedOperand {
@@ -28,8 +30,12 @@ interface AccessedOperand {
   readonly source: OperandSpec['source'];
   readonly isMemory: boolean;
   readonly bits: Bits;
-  /** Local variables: of a memory operand's address, once it was asked for. */
+  /** Local variables: how far a memory operand is from where the record has it, */
+  readonly offset?: number;
+  /** its address, once it was asked for, */
   hostAddress?: number;
+  /** and what a locked instruction has read there. */
+  found?: number;
 }
 
 const REGISTERS: Partial<Record<RegisterClass, { offset: number; strideBytes: number }>> = {
@@ -38,12 +44,21 @@ const REGISTERS: Partial<Record<RegisterClass, { offset: number; strideBytes: nu
   mmx: { offset: offsetOf('x87'), strideBytes: MMX_STRIDE_BYTES },
 };
 
+/** Which field of a record names an operand's register. */
+const REGISTER_FIELDS: Partial<Record<OperandSpec['source'], number>> = {
+  rm: RECORD.rm,
+  'rm-register': RECORD.rm,
+  vvvv: RECORD.vvvv,
+};
+
 export class OperandAccess {
   readonly operands: readonly Operand[];
   readonly #code: Code;
   readonly #variant: Variant;
   readonly #memory: Memory;
   #linear: number | undefined;
+  /** Where a locked instruction starts again. */
+  #restart: number | undefined;
 
   constructor(code: Code, variant: Variant, memory: Memory) {
     this.#code = code;
@@ -55,7 +70,7 @@ export class OperandAccess {
           spec,
           source: spec.source,
           isMemory: isMemory(spec, variant),
-          bits: spec.width === 'v' ? variant.operandBits : spec.width,
+          bits: bitsOf(spec.width, variant.operandBits),
         }) satisfies AccessedOperand as unknown as Operand,
     );
   }
@@ -71,6 +86,7 @@ export class OperandAccess {
       });
     }
     const host = this.#host(operand, spec.access === 'read' ? 'read' : 'write');
+    if (this.#restart !== undefined && spec.access === 'read-write') return this.#readLocked(operand, host);
     return this.#local(bits, () => this.#code.get(host).load(width));
   }
 
@@ -78,10 +94,14 @@ export class OperandAccess {
     const { spec, bits } = accessed(operand);
     if (isMemory(spec, this.#variant)) {
       const host = this.#host(operand, 'write');
-      this.#code.get(host).get(value.local).store(scalar(bits));
+      if (this.#restart !== undefined) this.#writeLocked(operand, host, value, this.#restart);
+      else this.#code.get(host).get(value.local).store(scalar(bits));
       return;
     }
-    if (spec.registers === 'xmm' || spec.registers === 'mmx') return this.#writeVectorRegister(spec, value);
+    if (spec.registers === 'xmm' || spec.registers === 'mmx') {
+      this.#writeVectorRegister(spec, value);
+      return;
+    }
     let offset = 0;
     this.writeRegister(
       () => {
@@ -109,7 +129,53 @@ export class OperandAccess {
   addressOf(operand: Operand): WasmValue {
     const { spec } = accessed(operand);
     if (!isMemory(spec, this.#variant)) throw new Error('only memory has an address');
-    return { bits: 64, local: this.#effectiveAddress(spec) };
+    return { bits: 64, local: this.#effectiveAddress(accessed(operand)) };
+  }
+
+  displaced(operand: Operand, { local }: WasmValue): Operand {
+    const { spec, source, isMemory, bits, offset } = accessed(operand);
+    if (!isMemory || offset !== undefined) throw new Error('only memory can be displaced, and once');
+    return { spec, source, isMemory, bits, offset: local } satisfies AccessedOperand as unknown as Operand;
+  }
+
+  /** Where a memory operand is in our memory, to be written. */
+  hostAddress(operand: Operand): number {
+    return this.#host(operand, 'write');
+  }
+
+  get isLocked(): boolean {
+    return this.#restart !== undefined;
+  }
+
+  /**
+   * Makes the instruction's code. With LOCK it starts again when another vCPU has written what it read, before it writes
+   * that itself: nothing else must be changed by then. XCHG with memory locks always.
+   */
+  define(make: () => void): void {
+    const { lock, encoding, rm } = this.#variant;
+    const locks = lock || (encoding.locks && rm !== 'register');
+    if (!locks) make();
+    else
+      this.#code.loop((label) => {
+        this.#restart = label;
+        make();
+      });
+  }
+
+  #readLocked(operand: Operand, host: number): WasmValue {
+    const target = accessed(operand);
+    const bits = atomic(target.bits);
+    const value = this.#local(bits, () => this.#code.get(host).call(this.#memory.locked.lockedRead[bits]));
+    target.found = value.local;
+    return value;
+  }
+
+  #writeLocked(operand: Operand, host: number, { local }: WasmValue, restart: number): void {
+    const { found, bits } = accessed(operand);
+    if (found === undefined) throw new Error('a locked operand is read before it is written');
+    const code = this.#code;
+    code.get(host).get(found).get(local).call(this.#memory.locked.lockedCompareExchange[atomic(bits)]);
+    code.op(I32.eqz).if(() => code.branchTo(restart));
   }
 
   finish(): void {}
@@ -122,7 +188,7 @@ export class OperandAccess {
       this.#code.get(STATE_LOCAL);
       return first.offset + implied! * first.strideBytes;
     }
-    const field = source === 'rm' || source === 'rm-register' ? RECORD.rm : RECORD.register;
+    const field = REGISTER_FIELDS[source] ?? RECORD.register;
     this.#code.get(RECORD_LOCAL).load(16, field);
     return 0;
   }
@@ -135,7 +201,18 @@ export class OperandAccess {
     });
   }
 
-  #effectiveAddress({ source }: OperandSpec): number {
+  #effectiveAddress({ source, offset }: AccessedOperand): number {
+    const code = this.#code;
+    const base = this.#effectiveBase(source);
+    if (offset === undefined) return base;
+    code.get(base).get(offset).op(I64.add);
+    this.#pushAddressMask();
+    const sum = code.local('i64');
+    code.set(sum);
+    return sum;
+  }
+
+  #effectiveBase(source: OperandSpec['source']): number {
     if (this.#linear !== undefined) return this.#linear;
     const code = this.#code;
     if (source === 'offset') code.get(RECORD_LOCAL).load(64, RECORD.immediate);
@@ -168,7 +245,7 @@ export class OperandAccess {
     const target = accessed(operand);
     const code = this.#code;
     if (target.hostAddress !== undefined) return target.hostAddress;
-    const effective = this.#effectiveAddress(target.spec);
+    const effective = this.#effectiveAddress(target);
     const pushLinear = () =>
       code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
     if (target.spec.aligned) this.#checkAlignment(target.bits / 8, pushLinear);
@@ -215,6 +292,11 @@ function scalar(bits: Bits): MemoryBits {
 }
 
 function isMemory({ source }: OperandSpec, { rm }: Variant): boolean {
-  if (source === 'offset' || source === 'rm-memory') return true;
+  if (source === 'offset' || source === 'rm-memory' || source === 'implied-memory') return true;
   return source === 'rm' && rm !== 'register';
+}
+
+function atomic(bits: Bits): AtomicBits {
+  if (bits === 80 || bits === 128) throw new Error(`no atomic access of ${bits} bits`);
+  return bits;
 }

@@ -35,12 +35,19 @@ export class RecordWriter {
     view.setUint8(record + RECORD.lengthBytes, lengthBytes);
     view.setInt32(record + RECORD.ripDelta, ripDelta, true);
     view.setBigInt64(record + RECORD.immediate, decoded.immediate ?? 0n, true);
-    const form = typeof modrm?.rm === 'object' ? modrm.rm : undefined;
+    if (decoded.vex) this.#writeVvvv(record, encoding.operands, decoded.vex.vvvv);
+    const form = typeof modrm?.rm === 'object' ? modrm.rm : impliedForm(decoded);
     const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
     if (form) this.#writeForm(record, form, ripDelta + lengthBytes, popped);
     if (form || encoding.addressed || encoding.operands.some(({ source }) => source === 'offset'))
       view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded), true);
     return record + RECORD_BYTES;
+  }
+
+  #writeVvvv(record: number, operands: readonly OperandSpec[], number: number): void {
+    const operand = operands.find(({ source }) => source === 'vvvv');
+    if (operand === undefined) return;
+    this.#view.setUint16(record + RECORD.vvvv, this.#registerAddress(operand, number, true), true);
   }
 
   /** Ends a stretch of records, at an address, with one of the handlers that are for this. @returns the address after it */
@@ -94,4 +101,10 @@ export class RecordWriter {
     const isHighByte = width === 8 && !hasRex && number >= FIRST_HIGH_BYTE;
     return isHighByte ? general + (number - FIRST_HIGH_BYTE) * 8 + 1 : general + number * 8;
   }
+}
+
+/** Memory at what is in a register that the opcode implies. */
+function impliedForm({ encoding }: Decoded): MemoryForm | undefined {
+  const operand = encoding.operands.find(({ source }) => source === 'implied-memory');
+  return operand && { base: operand.implied!, scale: 0, displacement: 0, ripRelative: false };
 }

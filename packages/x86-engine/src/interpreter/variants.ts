@@ -8,6 +8,7 @@ export type OperandBits = 16 | 32 | 64;
 
 /** Memory is told apart by its address's size. */
 export type RmKind = 'register' | 'memory16' | 'memory32' | 'memory64';
+const REPEATS = ['none', 'rep', 'repne'] as const;
 const MEMORY: readonly RmKind[] = ['memory64', 'memory32', 'memory16'];
 
 export interface Variant {
@@ -17,14 +18,19 @@ export interface Variant {
   /** What ModRM.rm (or an offset without it) names; undefined where there is no such operand. */
   readonly rm?: RmKind;
   readonly lock: boolean;
+  /** Of what can be repeated. */
+  readonly repeat: 'none' | 'rep' | 'repne';
 }
+
+/** What a decoded instruction is looked for by. */
+export type VariantWish = Pick<Variant, 'operandBits' | 'lock' | 'repeat'> & Pick<Variant, 'rm'>;
 
 /** Operand sizes are told apart only where an operand or the semantics depends on them. */
 function operandSizes({ operands, operandEncoding, defaults64, forces64 }: Encoding): readonly OperandBits[] {
   const depends =
     operandEncoding === 'ZO' || defaults64 || forces64 || operands.some(({ width }) => width === 'v');
-  if (!depends) return [32];
-  return [16, 32, 64];
+  if (depends) return [16, 32, 64];
+  return operands.some(({ width }) => width === 'y') ? [32, 64] : [32];
 }
 
 function rmKinds({ operands, addressed }: Encoding): readonly (RmKind | undefined)[] {
@@ -41,7 +47,8 @@ export function listVariants(): Variant[] {
         rmKinds(encoding).flatMap((rm) => {
           const variant = { instruction, encoding, operandBits, ...(rm && { rm }) };
           const locks = encoding.lockable && rm !== 'register' && rm ? [false, true] : [false];
-          return locks.map((lock): Variant => ({ ...variant, lock }));
+          const repeats = encoding.repeatable ? REPEATS : (['none'] as const);
+          return locks.flatMap((lock) => repeats.map((repeat): Variant => ({ ...variant, lock, repeat })));
         }),
       ),
     ),
@@ -59,7 +66,7 @@ export class VariantIndex {
     }
   }
 
-  find(encoding: Encoding, wanted: Pick<Variant, 'operandBits' | 'lock'> & Pick<Variant, 'rm'>): number {
+  find(encoding: Encoding, wanted: VariantWish): number {
     const places = this.#places.get(encoding);
     const place = places?.get(key(wanted)) ?? places?.get(key({ ...wanted, operandBits: 32 }));
     if (place === undefined) throw new Error(`no handler for ${encoding.notation}`);
@@ -67,8 +74,8 @@ export class VariantIndex {
   }
 }
 
-function key({ operandBits, rm, lock }: Pick<Variant, 'operandBits' | 'lock'> & Pick<Variant, 'rm'>): string {
-  return `${operandBits} ${rm} ${lock}`;
+function key({ operandBits, rm, lock, repeat }: VariantWish): string {
+  return `${operandBits} ${rm} ${lock} ${repeat}`;
 }
 
 export function addressBitsOf({ rm }: Variant): OperandBits {

@@ -1,5 +1,5 @@
 /** The body of one WebAssembly function, as bytes (WebAssembly Core Specification 3.0, §5.5.13 "Code Section"). */
-import { ATOMIC_COMPARE_EXCHANGE, ATOMIC_LOAD, LOAD, OP, STORE } from './instructions.ts';
+import { ATOMIC_COMPARE_EXCHANGE, ATOMIC_LOAD, ATOMIC_STORE, LOAD, OP, STORE } from './instructions.ts';
 import { signedLeb, unsignedLeb } from './leb128.ts';
 import { VECTOR } from './vector-instructions.ts';
 
@@ -24,6 +24,8 @@ export class Code {
   readonly type: FunctionType;
   readonly #bytes: number[] = [];
   readonly #locals: ValueType[] = [];
+  /** Of the blocks that are open. */
+  #depth = 0;
 
   constructor(type: FunctionType) {
     this.type = type;
@@ -80,6 +82,10 @@ export class Code {
     return this.op(ATOMIC_PREFIX, ATOMIC_LOAD[bits], ALIGNMENT[bits], 0);
   }
 
+  atomicStore(bits: AtomicBits): this {
+    return this.op(ATOMIC_PREFIX, ATOMIC_STORE[bits], ALIGNMENT[bits], 0);
+  }
+
   atomicCompareExchange(bits: AtomicBits): this {
     return this.op(ATOMIC_PREFIX, ATOMIC_COMPARE_EXCHANGE[bits], ALIGNMENT[bits], 0);
   }
@@ -98,18 +104,27 @@ export class Code {
 
   if(then: () => void, otherwise?: () => void): this {
     this.op(OP.if, NO_RESULT);
+    this.#depth++;
     then();
     if (otherwise) {
       this.op(OP.else);
       otherwise();
     }
+    this.#depth--;
     return this.op(OP.end);
   }
 
-  loop(body: () => void): this {
+  /** `body` may use the label to start again (`branchTo`), however deep in it. */
+  loop(body: (label: number) => void): this {
     this.op(OP.loop, NO_RESULT);
-    body();
+    this.#depth++;
+    body(this.#depth);
+    this.#depth--;
     return this.op(OP.end);
+  }
+
+  branchTo(label: number): this {
+    return this.branch(this.#depth - label);
   }
 
   branch(depth: number): this {

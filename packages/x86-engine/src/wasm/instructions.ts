@@ -28,6 +28,7 @@ export const STORE = { 8: 0x3a, 16: 0x3b, 32: 0x36, 64: 0x37 } as const;
 
 /** The second byte of atomics, after FE (threads proposal, "Atomic Memory Instructions"); i32 for less than 64 bits. */
 export const ATOMIC_LOAD = { 8: 0x12, 16: 0x13, 32: 0x10, 64: 0x11 } as const;
+export const ATOMIC_STORE = { 8: 0x19, 16: 0x1a, 32: 0x17, 64: 0x18 } as const;
 export const ATOMIC_COMPARE_EXCHANGE = { 8: 0x4a, 16: 0x4b, 32: 0x48, 64: 0x49 } as const;
 
 interface Arithmetic {
@@ -44,6 +45,8 @@ interface Arithmetic {
   readonly add: number;
   readonly sub: number;
   readonly mul: number;
+  readonly divU: number;
+  readonly remU: number;
   readonly and: number;
   readonly or: number;
   readonly xor: number;
@@ -56,13 +59,37 @@ interface Arithmetic {
 
 export const I32: Arithmetic = {
   ...{ eqz: 0x45, eq: 0x46, ne: 0x47, ltS: 0x48, ltU: 0x49, leS: 0x4c, leU: 0x4d },
-  ...{ clz: 0x67, ctz: 0x68, popcnt: 0x69, add: 0x6a, sub: 0x6b, mul: 0x6c, and: 0x71, or: 0x72, xor: 0x73 },
+  ...{
+    clz: 0x67,
+    ctz: 0x68,
+    popcnt: 0x69,
+    add: 0x6a,
+    sub: 0x6b,
+    mul: 0x6c,
+    divU: 0x6e,
+    remU: 0x70,
+    and: 0x71,
+    or: 0x72,
+    xor: 0x73,
+  },
   ...{ shl: 0x74, shrS: 0x75, shrU: 0x76, rotl: 0x77, rotr: 0x78 },
 };
 
 export const I64: Arithmetic = {
   ...{ eqz: 0x50, eq: 0x51, ne: 0x52, ltS: 0x53, ltU: 0x54, leS: 0x57, leU: 0x58 },
-  ...{ clz: 0x79, ctz: 0x7a, popcnt: 0x7b, add: 0x7c, sub: 0x7d, mul: 0x7e, and: 0x83, or: 0x84, xor: 0x85 },
+  ...{
+    clz: 0x79,
+    ctz: 0x7a,
+    popcnt: 0x7b,
+    add: 0x7c,
+    sub: 0x7d,
+    mul: 0x7e,
+    divU: 0x80,
+    remU: 0x82,
+    and: 0x83,
+    or: 0x84,
+    xor: 0x85,
+  },
   ...{ shl: 0x86, shrS: 0x87, shrU: 0x88, rotl: 0x89, rotr: 0x8a },
 };
 

@@ -1,5 +1,5 @@
 /** Moves between registers and memory (Intel SDM Vol. 1 §7.3.1 "Data Transfer Instructions"). */
-import { enc, type Instruction, instruction, lockable, only64, withoutRexB } from '../instruction.ts';
+import { enc, type Instruction, instruction, lockable, locks, only64, withoutRexB } from '../instruction.ts';
 import { address, r, rw, w } from '../operand.ts';
 import { byCondition } from './conditions.ts';
 
@@ -72,8 +72,8 @@ export const PAUSE = instruction('PAUSE', { encodings: [enc('ZO', 'F3 90', witho
 /** Intel SDM Vol. 2D "XCHG—Exchange Register/Memory With Register". With memory it locks, whether told to or not. */
 export const XCHG = instruction('XCHG', {
   encodings: [
-    enc('MR', '86 /r', rw('rm8'), rw('r8'), lockable),
-    enc('MR', '87 /r', rw('rmv'), rw('rv'), lockable),
+    enc('MR', '86 /r', rw('rm8'), rw('r8'), lockable, locks),
+    enc('MR', '87 /r', rw('rmv'), rw('rv'), lockable, locks),
     enc('O', '90 +r', rw('ov'), rw('av')),
   ],
   semantics(e, first, second) {
@@ -81,22 +81,6 @@ export const XCHG = instruction('XCHG', {
     const b = e.read(second!);
     e.write(first!, b);
     e.write(second!, a);
-  },
-});
-
-/** Intel SDM Vol. 2A "BSWAP—Byte Swap". Of 16 bits it is undefined: processors clear them. */
-export const BSWAP = instruction('BSWAP', {
-  encodings: [enc('O', '0F C8 +r', rw('ov'))],
-  semantics(e, destination) {
-    const value = e.read(destination!);
-    const { bits } = value;
-    if (bits === 16) return e.write(destination!, e.constant(16, 0));
-    let swapped = e.constant(bits, 0);
-    for (let at = 0; at < bits; at += 8) {
-      const byte = e.zeroExtend(e.truncate(e.shift('shr', value, e.constant(8, at)), 8), bits);
-      swapped = e.binary('or', swapped, e.shift('shl', byte, e.constant(8, bits - 8 - at)));
-    }
-    e.write(destination!, swapped);
   },
 });
 
@@ -142,7 +126,7 @@ export const SET = byCondition((name, condition, digit) =>
 );
 
 export const DATA_TRANSFER: readonly Instruction[] = [
-  ...[MOV, MOVZX, MOVSX, MOVSXD, LEA, NOP, PAUSE, XCHG, BSWAP, CBW, CWD],
+  ...[MOV, MOVZX, MOVSX, MOVSXD, LEA, NOP, PAUSE, XCHG, CBW, CWD],
   ...CMOV,
   ...SET,
 ];
