@@ -1,91 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  GENERAL_REGISTER_NAMES,
-  type GeneralRegisters,
-  type Segment,
-  type SpecialRegisters,
-} from '@vireo/hypervisor';
+  flat,
+  HANDLER,
+  IDT,
+  KERNEL_CODE,
+  KERNEL_DATA,
+  type Memory,
+  machine,
+  STACK,
+  TSS,
+  USER_CODE,
+  USER_STACK,
+} from '../testing/test-processor.ts';
 import { deliver, type GuestEvent } from './event-delivery.ts';
-import { GuestFault, VECTOR } from './guest-fault.ts';
-import { type LinearMemory, type Processor, privilegeLevel, RFLAGS } from './processor.ts';
-
-const GDT = 0x1000n;
-const IDT = 0x2000n;
-const TSS = 0x4000n;
-const HANDLER = 0x5000n;
-const STACK = 0x9000n;
-const USER_STACK = 0x7008n;
-
-const KERNEL_CODE = 0x08;
-const USER_CODE = 0x1b;
-const KERNEL_DATA = 0x10;
-
-/** 64 KiB; beyond them accesses are page faults. */
-class Memory implements LinearMemory {
-  readonly #view = new DataView(new ArrayBuffer(0x10000));
-  readonly writes: string[] = [];
-
-  read(gva: bigint, lengthBytes: 1 | 2 | 4 | 8): bigint {
-    this.#check(gva, lengthBytes, 0);
-    let value = 0n;
-    for (let at = 0; at < lengthBytes; at++)
-      value |= BigInt(this.#view.getUint8(Number(gva) + at)) << BigInt(at * 8);
-    return value;
-  }
-
-  write(gva: bigint, lengthBytes: 1 | 2 | 4 | 8, value: bigint, privilege = 'system'): void {
-    this.#check(gva, lengthBytes, 2);
-    this.writes.push(privilege);
-    for (let at = 0; at < lengthBytes; at++)
-      this.#view.setUint8(Number(gva) + at, Number((value >> BigInt(at * 8)) & 0xffn));
-  }
-
-  #check(gva: bigint, lengthBytes: number, errorCode: number): void {
-    if (gva < 0n || gva + BigInt(lengthBytes) > 0x10000n) throw new GuestFault(VECTOR.PF, errorCode, gva);
-  }
-}
-
-const flat = (part: Partial<Segment>): Segment => ({
-  ...{ selector: 0, base: 0n, limit: 0xffffffff, type: 3, nonSystem: true, dpl: 0, present: true },
-  ...{ available: false, long: false, defaultBig: true, granularity: true, unusable: false },
-  ...part,
-});
-
-const codeDescriptor = (dpl: number, flags: number) =>
-  0x00_0f_9b_00_0000_ffffn | (BigInt(dpl) << 45n) | (BigInt(flags) << 52n);
-const LONG = 0xa;
-const BIG = 0xc;
-
-function machine(mode: 'long' | 'protected' | 'real', cpl: 0 | 3 = 0) {
-  const memory = new Memory();
-  const zero = Object.fromEntries([...GENERAL_REGISTER_NAMES, 'rip', 'rflags'].map((name) => [name, 0n]));
-  const general = {
-    ...zero,
-    rip: 0x1234n,
-    rsp: cpl ? USER_STACK : 0x8008n,
-    rflags: 0x202n,
-  } as GeneralRegisters;
-  const isLong = mode === 'long';
-  const code = flat({
-    ...{ selector: cpl ? USER_CODE : KERNEL_CODE, type: 11, dpl: cpl },
-    ...{ long: isLong, defaultBig: !isLong },
-  });
-  const data = flat({ selector: cpl ? 0x23 : KERNEL_DATA, dpl: cpl });
-  const special: SpecialRegisters = {
-    ...{ cs: code, ss: data, ds: data, es: data, fs: data, gs: data, ldt: flat({ unusable: true }) },
-    tr: flat({ selector: 0x28, base: TSS, limit: 0x67, type: 11, nonSystem: false }),
-    ...{ gdt: { base: GDT, limit: 0x3f }, idt: { base: IDT, limit: 0xfff } },
-    ...{ cr0: mode === 'real' ? 0n : 0x8000_0001n, cr2: 0n, cr3: 0n, cr4: 0x20n, cr8: 0n },
-    ...{ efer: isLong ? 0x500n : 0n, apicBase: 0n },
-  };
-  const flags = isLong ? LONG : BIG;
-  memory.write(GDT + 0x08n, 8, codeDescriptor(0, flags));
-  memory.write(GDT + 0x10n, 8, 0x00_cf_93_00_0000_ffffn);
-  memory.write(GDT + 0x18n, 8, codeDescriptor(3, flags));
-  const processor: Processor = { general, special, memory };
-  return { memory, general, special, processor };
-}
+import { VECTOR } from './guest-fault.ts';
+import { privilegeLevel, RFLAGS } from './processor.ts';
 
 function setGate(
   memory: Memory,
