@@ -25,7 +25,7 @@ export function generate(random: Random, variant: Variant): TestCase {
   registers[RSP] = random.operand() & USER_ADDRESSES;
   const isMemory = variant.rm !== undefined && variant.rm !== 'register';
   const addressBits = variant.rm === 'memory32' ? 32 : 64;
-  const target = isMemory ? pickTarget(random) : 0;
+  const target = isMemory ? pickTarget(random, usualAlignment(variant)) : 0;
   const usesOffset = variant.encoding.operands.some(({ source }) => source === 'offset');
   const rm = isMemory && !usesOffset ? pickForm(random) : random.below(16);
   const draft: Choice = {
@@ -44,8 +44,13 @@ export function generate(random: Random, variant: Variant): TestCase {
   };
 }
 
+/** Operands of 128 bits must be aligned, mostly; of others that is not looked at. */
+function usualAlignment({ encoding }: Variant): number {
+  return encoding.operands.some(({ width }) => width === 128) ? 16 : 1;
+}
+
 /** Mostly in the data, some across its pages, read-only, or where nothing is. */
-function pickTarget(random: Random): number {
+function pickTarget(random: Random, alignment = 1): number {
   switch (random.below(16)) {
     case 0:
       return LAYOUT.dataGva + 4096 - random.below(9);
@@ -53,8 +58,10 @@ function pickTarget(random: Random): number {
       return LAYOUT.readonlyGva + random.below(64);
     case 2:
       return LAYOUT.unmappedGva + random.below(64);
-    default:
-      return LAYOUT.dataGva + random.below(MEMORY_BYTES - 16);
+    default: {
+      const offset = random.below(MEMORY_BYTES - 16);
+      return LAYOUT.dataGva + (alignment === 1 || random.chance(8) ? offset : offset - (offset % alignment));
+    }
   }
 }
 

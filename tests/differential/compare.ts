@@ -55,7 +55,7 @@ function faultDifference(
   return !isPageFault || near ? undefined : `a fault at ${hex(ours)}, silicon at ${hex(native.address)}`;
 }
 
-function flagDifference({ instruction }: Variant, ours: bigint, native: bigint): string | undefined {
+export function flagDifference({ instruction }: Variant, ours: bigint, native: bigint): string | undefined {
   const compared = ALL_FLAGS.filter((flag) => !instruction.undefinedFlags?.includes(flag));
   const differing = compared.filter((flag) => ((ours ^ native) >> BigInt(FLAG_BIT[flag])) & 1n);
   if (differing.length === 0) return undefined;

@@ -29,6 +29,8 @@ export interface EngineResult {
   readonly rip: bigint;
   readonly decoded: Decoded;
   readonly fault?: bigint;
+  /** The vector of the exception that was raised. */
+  readonly exception?: number;
 }
 
 interface Window {
@@ -91,7 +93,15 @@ export class EngineMachine {
       rip: this.#view.getBigUint64(STATE + offsetOf('rip'), true),
       decoded,
       ...(faulted === undefined ? {} : { fault: faulted }),
+      ...(reason === EXIT.exception && {
+        exception: this.state.getUint32(offsetOf('exceptionVector'), true),
+      }),
     };
+  }
+
+  /** The vCPU's state, for what few cases look at. */
+  get state(): DataView {
+    return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
   }
 
   /** The data as it is now. */

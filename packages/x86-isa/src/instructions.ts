@@ -13,6 +13,7 @@ import { MISCELLANEOUS } from './instructions/miscellaneous.ts';
 import { MULTI_PRECISION } from './instructions/multi-precision.ts';
 import { MULTIPLICATION } from './instructions/multiplication.ts';
 import { SHIFTS } from './instructions/shifts.ts';
+import { SSE } from './instructions/sse.ts';
 import { STACK } from './instructions/stack.ts';
 import { STRINGS } from './instructions/strings.ts';
 
@@ -32,4 +33,5 @@ export const INSTRUCTIONS: readonly Instruction[] = [
   ...STACK,
   ...STRINGS,
   ...CONTROL_FLOW,
+  ...SSE,
 ];

@@ -1,0 +1,46 @@
+/** Vector instructions of the engine against the host's processor: registers, MXCSR, memory and exceptions. */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { listVariants, type Variant } from '@vireo/x86-engine/interpreter/variants';
+import { EngineMachine } from './engine-machine.ts';
+import { Silicon } from './native/silicon.ts';
+import { Random } from './random.ts';
+import { generateVector } from './vector-cases.ts';
+import { vectorCaseDifference } from './vector-compare.ts';
+import { isVector, missingOnHost } from './vector-features.ts';
+
+/** For a long run: VIREO_DIFFERENTIAL_ROUNDS=1000 VIREO_DIFFERENTIAL_SEED=7. */
+const ROUNDS = Number(process.env['VIREO_DIFFERENTIAL_ROUNDS'] ?? 20);
+const SEED = BigInt(process.env['VIREO_DIFFERENTIAL_SEED'] ?? 2026);
+
+/** Approximations, which differ by vendor (tests beside the engine's sources check their bounds). */
+const APPROXIMATE = /^R(CP|SQRT)(SS|PS)$/;
+
+const unavailable = Silicon.unavailable();
+const byMnemonic = Map.groupBy(listVariants().filter(runsHere), ({ instruction }) => instruction.mnemonic);
+
+function runsHere(variant: Variant): boolean {
+  const { mnemonic } = variant.instruction;
+  return isVector(variant) && variant.rm !== 'memory16' && !APPROXIMATE.test(mnemonic);
+}
+
+describe('vectors as on silicon', { skip: unavailable ?? false }, () => {
+  if (unavailable !== undefined) return;
+  const silicon = Silicon.open();
+  const engine = new EngineMachine();
+  after(() => silicon[Symbol.dispose]());
+  for (const [mnemonic, variants] of byMnemonic) {
+    const skip = missingOnHost(variants[0]?.instruction.feature) ?? false;
+    test(mnemonic, { skip }, () => {
+      for (const [place, variant] of variants.entries()) {
+        for (let round = 0; round < ROUNDS; round++) {
+          const seed = SEED * 1_000_003n + BigInt(place * ROUNDS + round);
+          const made = generateVector(new Random(seed), variant);
+          const found = vectorCaseDifference(silicon, engine, variant, made);
+          const code = Buffer.from(made.code).toString('hex');
+          assert.equal(found, undefined, `${variant.encoding.notation}, ${code}, seed ${seed}: ${found}`);
+        }
+      }
+    });
+  }
+});
