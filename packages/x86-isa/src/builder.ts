@@ -8,16 +8,11 @@
  */
 import type { FloatBuilder } from './float-builder.ts';
 import type { Bits, Source } from './operand.ts';
-import type { VectorBuilder } from './vector-builder.ts';
+import type { Value, ValueBits } from './value.ts';
 
-declare const VALUE: unique symbol;
-/** A bit string that exists when the instruction runs. */
-export interface Value {
-  readonly [VALUE]: true;
-  readonly bits: ValueBits;
-}
-/** 1: a truth value. */
-export type ValueBits = 1 | Bits;
+export type { Value, ValueBits } from './value.ts';
+
+import type { VectorBuilder } from './vector-builder.ts';
 
 declare const OPERAND: unique symbol;
 /** An operand of the instruction at hand. */

@@ -6,7 +6,7 @@
  *
  * Values are bit strings: single precision of 32 bits, double of 64, vectors of either of 128.
  */
-import type { Value } from './builder.ts';
+import type { Value } from './value.ts';
 
 export type FloatShape = 'f32' | 'f64' | 'f32x4' | 'f64x2';
 export type FloatBinary = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';

@@ -5,7 +5,7 @@
  * Core Specification 3.0, §4.4.3 "Vector Instructions"); but none of them computes with floating-point numbers, for
  * x86's have flags, rounding modes and NaNs of their own: float-builder.ts.
  */
-import type { Value } from './builder.ts';
+import type { Value } from './value.ts';
 
 export type IntegerShape = 'i8x16' | 'i16x8' | 'i32x4' | 'i64x2';
 type Narrow = 'i8x16' | 'i16x8';

@@ -6,7 +6,7 @@ import { CONVERT, I32, OP } from '../wasm/instructions.ts';
 import { ArithmeticBuilder } from './arithmetic-builder.ts';
 import type { ArithmeticFunctions } from './arithmetic-functions.ts';
 import type { FlagFunctions } from './flag-functions.ts';
-import { STATE_LOCAL } from './operand-access.ts';
+import { STATE_LOCAL } from './handler-type.ts';
 
 /** Indices of functions. */
 export interface FlagCalls extends ArithmeticFunctions {

@@ -6,7 +6,7 @@ import { MXCSR_RESERVED } from '../float/mxcsr.ts';
 import type { Callee } from '../float/soft-function.ts';
 import type { Code } from '../wasm/code.ts';
 import { CONVERT, I32 } from '../wasm/instructions.ts';
-import { STATE_LOCAL } from './operand-access.ts';
+import { STATE_LOCAL } from './handler-type.ts';
 import { pushRaise } from './raise.ts';
 import { asValue, asWasm, typeOf } from './wasm-value.ts';
 

@@ -13,10 +13,10 @@ import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
 import { addArithmeticFunctions } from './arithmetic-functions.ts';
 import { addFlagFunctions } from './flag-functions.ts';
 import { gotoFunction } from './goto-function.ts';
+import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
 import { addLockedFunctions } from './locked-functions.ts';
 import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
-import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
 import { pushNextRip } from './rip.ts';
 import { listVariants, type Variant } from './variants.ts';
 

@@ -3,17 +3,13 @@ import { type Bits, bitsOf, type Operand, type OperandSpec, type RegisterClass }
 import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import { RECORD } from '../record.ts';
-import type { AtomicBits, Code, FunctionType, MemoryBits } from '../wasm/code.ts';
+import type { AtomicBits, Code, MemoryBits } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
+import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import type { LockedFunctions } from './locked-functions.ts';
 import { pushRaise } from './raise.ts';
 import type { Variant } from './variants.ts';
 import { typeOf, type WasmValue } from './wasm-value.ts';
-
-/** A handler: (state, record) → exit reason. */
-export const HANDLER_TYPE: FunctionType = { parameters: ['i32', 'i32'], results: ['i32'] };
-export const STATE_LOCAL = 0;
-export const RECORD_LOCAL = 1;
 
 /** Indices of functions that handlers call. */
 export interface Memory {

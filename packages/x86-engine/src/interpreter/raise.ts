@@ -4,7 +4,7 @@ import { EXIT } from '../exit-reason.ts';
 import { RECORD } from '../record.ts';
 import type { Code } from '../wasm/code.ts';
 import { CONVERT, I64 } from '../wasm/instructions.ts';
-import { RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
+import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 
 /** Intel SDM Vol. 3A §6.3.1 "External Interrupts", Table 6-1 "Protected-Mode Exceptions and Interrupts". */
 export const EXCEPTION_VECTOR = { DE: 0, UD: 6, NM: 7, GP: 13, MF: 16, XM: 19 } as const;

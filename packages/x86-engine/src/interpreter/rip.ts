@@ -3,7 +3,7 @@ import { offsetOf } from '../cpu-state.ts';
 import { RECORD } from '../record.ts';
 import type { Code } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
-import { RECORD_LOCAL, STATE_LOCAL } from './operand-access.ts';
+import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 
 /** Leaves the next instruction's address on the stack. */
 export function pushNextRip(code: Code): void {

@@ -2,7 +2,7 @@
 import type { BinaryOperation, Comparison, ShiftOperation, Value, ValueBits } from '@vireo/x86-isa';
 import { Code } from '../wasm/code.ts';
 import { CONVERT, I32, OP } from '../wasm/instructions.ts';
-import { HANDLER_TYPE } from './operand-access.ts';
+import { HANDLER_TYPE } from './handler-type.ts';
 import { arithmeticOf, asValue, asWasm, maskOf, typeOf, type WasmValue } from './wasm-value.ts';
 
 const SHIFTS = { shl: 'shl', shr: 'shrU', sar: 'shrS', rotl: 'rotl', rotr: 'rotr' } as const;

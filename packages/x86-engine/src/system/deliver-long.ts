@@ -1,7 +1,7 @@
 /** Events in IA-32e mode (Intel SDM Vol. 3A §6.14 "Exception and Interrupt Handling in 64-bit Mode"). */
 import type { Segment } from '@vireo/hypervisor';
 import { type Gate, gateOf, isCode, isConforming, isNull, readSegment } from './descriptor.ts';
-import type { GuestEvent } from './event-delivery.ts';
+import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, selectorError, VECTOR, vectorError } from './guest-fault.ts';
 import { isCanonical, nullStackSegment, type Processor, privilegeLevel, RFLAGS } from './processor.ts';
 

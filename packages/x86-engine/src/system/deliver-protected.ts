@@ -1,7 +1,7 @@
 /** Events in protected mode, from virtual-8086 mode too (Intel SDM Vol. 3A §6.12 "Exception and Interrupt Handling"). Task gates are not done. */
 import type { Segment } from '@vireo/hypervisor';
 import { type Gate, gateOf, isCode, isConforming, isNull, readSegment } from './descriptor.ts';
-import type { GuestEvent } from './event-delivery.ts';
+import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, selectorError, VECTOR, vectorError } from './guest-fault.ts';
 import { operatingMode, type Processor, privilegeLevel, RFLAGS } from './processor.ts';
 

@@ -1,5 +1,5 @@
 /** Interrupts in real-address mode (Intel SDM Vol. 3A §20.1.4 "Interrupt and Exception Handling"). */
-import type { GuestEvent } from './event-delivery.ts';
+import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, VECTOR } from './guest-fault.ts';
 import { type Processor, RFLAGS } from './processor.ts';
 

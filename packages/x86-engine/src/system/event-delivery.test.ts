@@ -13,7 +13,8 @@ import {
   USER_CODE,
   USER_STACK,
 } from '../testing/test-processor.ts';
-import { deliver, type GuestEvent } from './event-delivery.ts';
+import { deliver } from './event-delivery.ts';
+import type { GuestEvent } from './guest-event.ts';
 import { VECTOR } from './guest-fault.ts';
 import { privilegeLevel, RFLAGS } from './processor.ts';
 

@@ -5,16 +5,9 @@
 import { deliverInLongMode } from './deliver-long.ts';
 import { deliverInProtectedMode } from './deliver-protected.ts';
 import { deliverInRealMode } from './deliver-real.ts';
+import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, VECTOR } from './guest-fault.ts';
 import { operatingMode, type Processor } from './processor.ts';
-
-export interface GuestEvent {
-  readonly vector: number;
-  /** Of exceptions that have one. */
-  readonly errorCode?: number;
-  /** 'software': INT n, INT3, INTO; `rip` is then behind the instruction. */
-  readonly source: 'exception' | 'external' | 'software';
-}
 
 /** The processor has stopped, as on a real one it would until a reset. */
 export type Delivered = 'delivered' | 'triple-fault';

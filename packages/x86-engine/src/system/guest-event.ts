@@ -1,0 +1,9 @@
+/** Exceptions and interrupts on their way to a handler (Intel SDM Vol. 3A §6.1 "Interrupt and Exception Overview"). */
+
+export interface GuestEvent {
+  readonly vector: number;
+  /** Of exceptions that have one. */
+  readonly errorCode?: number;
+  /** 'software': INT n, INT3, INTO; `rip` is then behind the instruction. */
+  readonly source: 'exception' | 'external' | 'software';
+}
