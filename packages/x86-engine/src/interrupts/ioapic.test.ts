@@ -119,6 +119,19 @@ test('two pins of one vector both hear its EOI', () => {
   assert.equal(machine.vcpu().acknowledge(), 0x55);
 });
 
+test('the EOI of another vector is not a pin’s', () => {
+  const machine = TestMachine.enabled();
+  machine.route(PIN, 0x55 | LEVEL);
+  machine.route(PIN + 1, 0x66 | LEVEL);
+  machine.controllers.setIrqLine(PIN, true);
+  machine.controllers.setIrqLine(PIN + 1, true);
+  assert.equal(machine.vcpu().acknowledge(), 0x66);
+  machine.endInterrupt();
+  assert.equal(machine.vcpu().acknowledge(), 0x66);
+  assert.equal(entry(machine) & REMOTE_IRR, REMOTE_IRR);
+  assert.equal(machine.vcpu().acknowledge(), -1, 'one of 55h, and it waits');
+});
+
 test('an edge with a vector that was level-triggered before clears its TMR bit: no EOI to the I/O APIC', () => {
   const machine = TestMachine.enabled();
   machine.route(PIN, 0x55 | LEVEL);

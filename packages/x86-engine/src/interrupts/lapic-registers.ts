@@ -76,7 +76,7 @@ export const ESR_RECEIVE_ILLEGAL_VECTOR = 1 << 6;
 export const ESR_ILLEGAL_REGISTER = 1 << 7;
 
 /**
- * A message's command: the fields of the interrupt command register's low half (§10.6.1 "Interrupt Command Register").
+ * A message's command: the fields of the interrupt command register's low half (§10.6.1 "Interrupt Command Register (ICR)").
  * A message's data and a redirection table entry's low half have vector, delivery and trigger mode at the same places.
  */
 export const COMMAND_LOGICAL = 1 << 11;

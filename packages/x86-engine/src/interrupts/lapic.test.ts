@@ -147,6 +147,15 @@ test('a vector below 16 is refused, and an error (§10.5.3)', () => {
   assert.equal(machine.read(apic.APIC_ESR), 0);
 });
 
+test('errors gather until the register is written', () => {
+  const machine = TestMachine.enabled();
+  machine.message(15);
+  machine.write(apic.APIC_ICR_LOW, 0x4005);
+  machine.read(0x40);
+  machine.write(apic.APIC_ESR, 0);
+  assert.equal(machine.read(apic.APIC_ESR), 0xe0);
+});
+
 test('an illegal vector in the error entry itself does not recur', () => {
   const machine = TestMachine.enabled();
   machine.write(apic.APIC_LVT_ERROR, 3);

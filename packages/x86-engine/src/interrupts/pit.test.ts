@@ -149,6 +149,12 @@ test('read-back: status first, then the count; null count until a count is loade
   assert.equal(machine.inp(CHANNEL_2), 0x80 | 0x40 | 0x36);
   machine.out(CHANNEL_2, 0x00, 0x20);
   machine.out(CONTROL, 0xc8); // both
+  machine.out(CONTROL, 0xb6); // unlatches
+  machine.out(CONTROL, 0xe8);
+  machine.out(CHANNEL_2, 0x00, 0x20);
+  machine.out(CONTROL, 0xe8); // latched already: ignored
+  assert.equal(machine.inp(CHANNEL_2), 0x80 | 0x40 | 0x36);
+  machine.out(CONTROL, 0xc8);
   assert.equal(machine.inp(CHANNEL_2), 0x80 | 0x36);
   assert.equal(machine.inp(CHANNEL_2), 0x00);
   assert.equal(machine.inp(CHANNEL_2), 0x20);
