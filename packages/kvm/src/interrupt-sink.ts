@@ -1,4 +1,4 @@
-/** Interrupt lines and messages of a KVM VM, from any thread of the process (Linux KVM API §4.25 "KVM_IRQ_LINE", §4.71 "KVM_SIGNAL_MSI"). */
+/** Interrupt lines and messages of a KVM VM, from any thread of the process (Linux KVM API §4.25 "KVM_IRQ_LINE", §4.70 "KVM_SIGNAL_MSI"). */
 import type { InterruptSink, Msi } from '@vireo/hypervisor';
 import { KVM_IRQ_LINE, KVM_SIGNAL_MSI } from './abi.ts';
 import { kvmIoctlPointer } from './ioctl.ts';
