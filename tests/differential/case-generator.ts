@@ -1,47 +1,78 @@
-/** Instructions with operands, from a seed: every encoding, size and kind of operand of the table. */
+/**
+ * Instructions with operands, from a seed: every encoding, size and kind of operand of the table. One instruction's code
+ * can have many states, which differ in registers and in what is in memory.
+ */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { type Choice, encode, type MemoryOperand } from './instruction-encoder.ts';
 import { LAYOUT } from './native/address-space.ts';
+import { prepareOperands } from './operand-preparation.ts';
 import type { Random } from './random.ts';
+import {
+  pickTarget,
+  START_OF_DATA,
+  type TestCase,
+  type TestCode,
+  USER_ADDRESSES,
+  type Window,
+} from './test-case.ts';
 
-export interface TestCase {
-  readonly code: Uint8Array;
-  readonly registers: BigUint64Array;
-  readonly rflags: bigint;
-  /** At the start of the data. */
-  readonly memory: Uint8Array;
-}
+export type { TestCase } from './test-case.ts';
 
 /** CF, PF, AF, ZF, SF, OF. */
 const STATUS_FLAGS = 0x8d5n;
-const MEMORY_BYTES = 128;
+const DIRECTION_FLAG = 0x400n;
+/** IF, and a bit that is always set. */
+const FIXED_FLAGS = 0x202n;
 const RSP = 4;
-const RBP = 5;
-const USER_ADDRESSES = 0x7fff_ffff_ffffn;
 
 export function generate(random: Random, variant: Variant): TestCase {
-  const registers = BigUint64Array.from({ length: 16 }, () => random.operand());
-  // Some hypervisors do not go on with a stack pointer that is not canonical.
-  registers[RSP] = random.operand() & USER_ADDRESSES;
-  const isMemory = variant.rm !== undefined && variant.rm !== 'register';
-  const addressBits = variant.rm === 'memory32' ? 32 : 64;
-  const target = isMemory ? pickTarget(random, usualAlignment(variant)) : 0;
-  const usesOffset = variant.encoding.operands.some(({ source }) => source === 'offset');
-  const rm = isMemory && !usesOffset ? pickForm(random) : random.below(16);
+  return chooseState(random, chooseCode(random, variant, START_OF_DATA));
+}
+
+export function chooseCode(random: Random, variant: Variant, window: Window): TestCode {
+  const { encoding, operandBits, lock, repeat } = variant;
+  const usesMemory = variant.rm !== undefined && variant.rm !== 'register';
+  const usesOffset = encoding.operands.some(({ source }) => source === 'offset');
+  const rm = usesMemory && !usesOffset ? chooseForm(random) : random.below(16);
+  const target = pickTarget(random, window, usualAlignment(variant));
   const draft: Choice = {
-    ...{ encoding: variant.encoding, operandBits: variant.operandBits, addressBits, lock: variant.lock },
-    ...{ register: random.below(16), rm, forceRex: random.chance(3) },
+    ...{ encoding, operandBits, addressBits: variant.rm === 'memory32' ? 32 : 64, lock, repeat },
+    ...{ register: random.below(16), rm, vvvv: random.below(16), forceRex: random.chance(3) },
     immediate: usesOffset ? BigInt(target) : random.operand(),
   };
-  const choice = typeof rm === 'object' ? aim(draft, rm, registers, target, random) : draft;
-  const memory = Uint8Array.from({ length: MEMORY_BYTES }, () => Number(random.next() & 0xffn));
-  prepareControlTransfer(variant, choice, registers, memory, target, random);
-  return {
-    code: encode(choice),
-    registers,
-    rflags: (random.next() & STATUS_FLAGS) | 0x202n,
-    memory,
+  const isRelative = typeof rm === 'object' && rm.ripRelative;
+  const choice = isRelative ? { ...draft, rm: { ...rm, displacement: distance(draft, target) } } : draft;
+  const code = { variant, choice, code: encode(choice), window };
+  return usesOffset || isRelative ? { ...code, target } : code;
+}
+
+/** From the next instruction. */
+function distance(choice: Choice, target: number): number {
+  return target - (LAYOUT.codeGva + encode(choice).length);
+}
+
+export function chooseState(random: Random, code: TestCode): TestCase {
+  const { choice, window, variant } = code;
+  const registers = new BigUint64Array(16);
+  for (let number = 0; number < 16; number++) registers[number] = outsideOfCode(random.operand());
+  // Some hypervisors do not go on with a stack pointer that is not canonical.
+  registers[RSP] = registers[RSP]! & USER_ADDRESSES;
+  const memory = random.bytes(window.lengthBytes);
+  const target = code.target ?? pickTarget(random, window, usualAlignment(variant));
+  const place = () => {
+    if (typeof choice.rm === 'object' && code.target === undefined)
+      aim(random, choice, choice.rm, registers, target);
   };
+  prepareOperands({ random, code, registers, memory, target, place });
+  const direction = random.chance(8) ? DIRECTION_FLAG : 0n;
+  const rflags = (random.next() & STATUS_FLAGS) | FIXED_FLAGS | direction;
+  return { code: code.code, registers, rflags, memory };
+}
+
+/** The code can be read, too, but what is there is different in the engine. */
+function outsideOfCode(value: bigint): bigint {
+  const isNear = BigInt.asUintN(32, value) >> 16n === BigInt(LAYOUT.codeGva) >> 16n;
+  return isNear ? value ^ 0x8000_0000n : value;
 }
 
 /** Operands of 128 bits must be aligned, mostly; of others that is not looked at. */
@@ -49,80 +80,31 @@ function usualAlignment({ encoding }: Variant): number {
   return encoding.operands.some(({ width }) => width === 128) ? 16 : 1;
 }
 
-/** Mostly in the data, some across its pages, read-only, or where nothing is. */
-function pickTarget(random: Random, alignment = 1): number {
-  switch (random.below(16)) {
-    case 0:
-      return LAYOUT.dataGva + 4096 - random.below(9);
-    case 1:
-      return LAYOUT.readonlyGva + random.below(64);
-    case 2:
-      return LAYOUT.unmappedGva + random.below(64);
-    default: {
-      const offset = random.below(MEMORY_BYTES - 16);
-      return LAYOUT.dataGva + (alignment === 1 || random.chance(8) ? offset : offset - (offset % alignment));
-    }
-  }
-}
-
-function pickForm(random: Random): MemoryOperand {
-  const displacement = random.chance(2) ? random.below(256) - 128 : Number(BigInt.asIntN(32, random.next()));
+/** With RSP, whose values must be canonical, only small numbers are added to the base. */
+function chooseForm(random: Random): MemoryOperand {
+  const isSmall = random.chance(2);
+  const displacement = isSmall ? random.below(256) - 128 : random.word() | 0;
   if (random.chance(8)) return { scale: 0, displacement: 0, ripRelative: true };
   const base = random.below(16);
+  if (base === RSP) return { base, scale: 0, displacement: random.below(256) - 128, ripRelative: false };
   const form: MemoryOperand = { base, scale: 0, displacement, ripRelative: false };
   const index = random.below(16);
   if (random.chance(2) || index === RSP || index === base) return form;
   return { ...form, index, scale: random.below(4) };
 }
 
-/** Sets the base, or the displacement, so that the operand is at the target. */
+/** Sets the base so that the operand is at the target. */
 function aim(
-  choice: Choice,
+  random: Random,
+  { addressBits }: Choice,
   form: MemoryOperand,
   registers: BigUint64Array,
   target: number,
-  random: Random,
-): Choice {
-  if (form.ripRelative) {
-    const lengthBytes = encode(choice).length;
-    const displacement = target - (LAYOUT.codeGva + lengthBytes);
-    return { ...choice, rm: { ...form, displacement } };
-  }
-  const index = form.index === undefined ? 0n : registers[form.index]! << BigInt(form.scale);
-  let base = BigInt.asUintN(64, BigInt(target) - BigInt(form.displacement) - index);
-  // The upper half of a 32-bit address's registers is not looked at.
-  if (choice.addressBits === 32) base = (base & 0xffff_ffffn) | (random.next() << 32n);
-  if (form.base === RSP && base > USER_ADDRESSES) {
-    registers[RSP] = BigInt(target);
-    return { ...choice, rm: { base: RSP, scale: 0, displacement: 0, ripRelative: false } };
-  }
-  registers[form.base!] = BigInt.asUintN(64, base);
-  return choice;
-}
-
-const STACK = /^(PUSH|POP|CALL|RET|LEAVE)/;
-/** An address that is canonical, little-endian: its upper bytes are 0. */
-const HIGH_BYTES = [5, 6, 7];
-
-/** The stack is in the data, mostly; and where an indirect jump goes is canonical, for vendors differ about others. */
-function prepareControlTransfer(
-  { instruction: { mnemonic }, encoding }: Variant,
-  { rm }: Choice,
-  registers: BigUint64Array,
-  memory: Uint8Array,
-  target: number,
-  random: Random,
 ): void {
-  const usesStack = STACK.test(mnemonic);
-  if (usesStack && typeof rm === 'number') {
-    const stack = BigInt(random.chance(16) ? LAYOUT.dataGva + random.below(4) : pickTarget(random));
-    registers[mnemonic === 'LEAVE' ? RBP : RSP] = stack;
-    target = Number(stack);
-  }
-  if (!encoding.forces64) return;
-  for (const byte of HIGH_BYTES) {
-    const at = target + byte - LAYOUT.dataGva;
-    if (at < MEMORY_BYTES) memory[at] = 0;
-  }
-  if (typeof rm === 'number' && rm !== RSP) registers[rm] = registers[rm]! & USER_ADDRESSES;
+  const index = form.index === undefined ? 0n : registers[form.index]! << BigInt(form.scale);
+  let base = BigInt.asUintN(64, BigInt(target - form.displacement) - index);
+  // The upper half of a 32-bit address's registers is not looked at.
+  if (addressBits === 32 && form.base !== RSP)
+    base = BigInt.asUintN(32, base) | (BigInt(random.word()) << 32n);
+  registers[form.base!] = base;
 }

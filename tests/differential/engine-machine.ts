@@ -22,6 +22,8 @@ const DATA = 0x40000;
 const READONLY = 0x60000;
 const CODE_TABLE = 0x80000;
 const MEMORY_PAGES = 16;
+/** All but CF, PF, AF, ZF, SF, OF. */
+const OTHER_FLAGS = ~0x8d5n;
 
 export interface EngineResult {
   readonly registers: BigUint64Array;
@@ -52,7 +54,10 @@ export class EngineMachine {
   readonly #exports: InterpreterExports;
   readonly #writer: RecordWriter;
   readonly #end: number;
+  readonly #registers = new BigUint64Array(this.#memory.buffer, STATE + offsetOf('general'), 16);
   #fault: bigint | undefined;
+  #code: Uint8Array | undefined;
+  #decoded: Decoded | undefined;
 
   constructor() {
     const variants = listVariants();
@@ -68,27 +73,26 @@ export class EngineMachine {
     this.#fillTlb();
   }
 
-  /** `memory` is at the start of the data. @returns undefined when there is no such instruction */
+  /** `memory` is at `memoryGva`, and all else zero. @returns undefined when there is no such instruction */
   run(
     code: Uint8Array,
     registers: BigUint64Array,
     rflags: bigint,
     memory: Uint8Array,
+    memoryGva = LAYOUT.dataGva,
   ): EngineResult | undefined {
-    const decoded = decode(code, 64);
-    if (typeof decoded === 'string') return undefined;
+    const decoded = this.#load(code);
+    if (decoded === undefined) return undefined;
     this.#bytes.fill(0, DATA, DATA + LAYOUT.dataLengthBytes);
-    this.#bytes.set(memory, DATA);
-    for (const [number, value] of registers.entries())
-      this.#view.setBigUint64(STATE + number * 8, value, true);
+    this.#bytes.set(memory, DATA + memoryGva - LAYOUT.dataGva);
+    this.#registers.set(registers);
     this.#setFlags(rflags);
     this.#view.setBigUint64(STATE + offsetOf('codeBase'), BigInt(LAYOUT.codeGva), true);
-    this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end, decoded.lengthBytes);
     this.#fault = undefined;
     const reason = this.#exports.run(STATE, RECORDS);
     const faulted = reason === EXIT.memoryFault ? this.#fault : undefined;
     return {
-      registers: registersOf(this.#view),
+      registers: this.#registers.slice(),
       rflags: this.#flags(),
       rip: this.#view.getBigUint64(STATE + offsetOf('rip'), true),
       decoded,
@@ -104,9 +108,21 @@ export class EngineMachine {
     return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
   }
 
-  /** The data as it is now. */
-  data(): Uint8Array {
-    return this.#bytes.slice(DATA, DATA + LAYOUT.dataLengthBytes);
+  /** The data as it is now, or a part of it. */
+  data({ gva, lengthBytes } = { gva: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes }): Uint8Array {
+    const start = DATA + gva - LAYOUT.dataGva;
+    return this.#bytes.slice(start, start + lengthBytes);
+  }
+
+  /** Decodes, unless it was this code before. */
+  #load(code: Uint8Array): Decoded | undefined {
+    if (code === this.#code) return this.#decoded;
+    const decoded = decode(code, 64);
+    this.#code = code;
+    this.#decoded = typeof decoded === 'string' ? undefined : decoded;
+    if (typeof decoded !== 'string')
+      this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end, decoded.lengthBytes);
+    return this.#decoded;
   }
 
   #fillTlb(): void {
@@ -148,16 +164,13 @@ export class EngineMachine {
     this.#view.setBigInt64(STATE + offsetOf('flagsResult'), result, true);
     this.#view.setBigUint64(STATE + offsetOf('flagsA'), rflags & 0xffffn, true);
     this.#view.setUint32(STATE + offsetOf('flagsKind'), kind, true);
+    this.#view.setBigUint64(STATE + offsetOf('otherFlags'), rflags & OTHER_FLAGS, true);
   }
 
   #flags(): bigint {
-    let word = 0n;
+    let word = this.#view.getBigUint64(STATE + offsetOf('otherFlags'), true);
     for (const [flag, bit] of Object.entries(FLAG_BIT))
       word |= BigInt(this.#exports[`flag${flag}`]!(STATE)) << BigInt(bit);
     return word;
   }
-}
-
-function registersOf(view: DataView): BigUint64Array {
-  return BigUint64Array.from({ length: 16 }, (_, number) => view.getBigUint64(STATE + number * 8, true));
 }

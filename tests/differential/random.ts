@@ -1,28 +1,40 @@
-/** Numbers from a seed, the same everywhere (xorshift64*, Vigna 2016), and operands with a liking for edges. */
-
-const MULTIPLIER = 0x2545f4914f6cdd1dn;
-const MASK = 0xffff_ffff_ffff_ffffn;
+/** Numbers from a seed, the same everywhere (sfc32 of PractRand), and operands with a liking for edges. */
 
 export class Random {
-  #state: bigint;
+  /** The state: three words and a counter. */
+  #a: number;
+  #b: number;
+  #c = 0;
+  #counter = 1;
+  readonly #words = new Uint32Array(2);
+  readonly #word = new BigUint64Array(this.#words.buffer);
 
   constructor(seed: bigint) {
-    this.#state = BigInt.asUintN(64, seed * 0x9e3779b97f4a7c15n + 1n) || 1n;
+    this.#a = Number(seed & 0xffff_ffffn);
+    this.#b = Number((seed >> 32n) & 0xffff_ffffn);
+    for (let round = 0; round < 12; round++) this.word();
+  }
+
+  /** 32 bits. */
+  word(): number {
+    const sum = (this.#a + this.#b + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
+    return sum >>> 0;
   }
 
   /** 64 bits. */
   next(): bigint {
-    let x = this.#state;
-    x ^= x >> 12n;
-    x ^= (x << 25n) & MASK;
-    x ^= x >> 27n;
-    this.#state = x;
-    return (x * MULTIPLIER) & MASK;
+    this.#words[0] = this.word();
+    this.#words[1] = this.word();
+    return this.#word[0]!;
   }
 
   /** 0 to limit - 1. */
   below(limit: number): number {
-    return Number((this.next() >> 11n) % BigInt(limit));
+    return this.word() % limit;
   }
 
   chance(oneIn: number): boolean {
@@ -33,13 +45,19 @@ export class Random {
     return items[this.below(items.length)]!;
   }
 
+  bytes(lengthBytes: number): Uint8Array {
+    const bytes = new Uint8Array(lengthBytes);
+    for (let at = 0; at < lengthBytes; at++) bytes[at] = this.word();
+    return bytes;
+  }
+
   /** An operand of 64 bits: half of them near a power of two, or few bits, where carries and signs change. */
   operand(): bigint {
     switch (this.below(6)) {
       case 0:
-        return BigInt.asUintN(64, BigInt(this.below(5)) - 2n);
+        return BigInt.asUintN(64, BigInt(this.below(5) - 2));
       case 1:
-        return BigInt.asUintN(64, (1n << BigInt(this.below(64))) + BigInt(this.below(3)) - 1n);
+        return BigInt.asUintN(64, (1n << BigInt(this.below(64))) + BigInt(this.below(3) - 1));
       case 2:
         return BigInt.asUintN(64, -(1n << BigInt(this.below(64))));
       default:
