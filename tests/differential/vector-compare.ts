@@ -5,14 +5,15 @@ import type { EngineMachine, EngineResult } from './engine-machine.ts';
 import { LAYOUT } from './native/address-space.ts';
 import type { NativeResult, Silicon } from './native/silicon.ts';
 import type { VectorCase } from './vector-cases.ts';
-import { loadVectors, vectorDifference } from './vector-state.ts';
+import { FXSAVE, loadVectors, vectorDifference } from './vector-state.ts';
 
 const GP = 13;
 const XM = 19;
 const SEGV_MAPERR = 1;
 const SEGV_ACCERR = 2;
-/** AMD lets programs switch off alignment checks with it, Intel calls it reserved: the engine does as Intel does. */
 const VECTOR_BYTES = 16n;
+/** AMD lets programs switch off alignment checks with this bit of MXCSR, Intel calls it reserved; so does the engine. */
+const MISALIGNED_MASK = 0x2_0000;
 
 /** @returns undefined when both agree */
 export function vectorCaseDifference(
@@ -33,6 +34,8 @@ export function vectorCaseDifference(
   const ours = engine.run(code, registers, rflags, memory);
   if (ours === undefined) return 'the decoder knows no such instruction';
   if (ours.decoded.encoding !== variant.encoding) return `decoded as ${ours.decoded.encoding.notation}`;
+  const mxcsr = new DataView(native.state.fxsave!.buffer).getUint32(FXSAVE.mxcsr, true);
+  if (ours.exception === GP && mxcsr & MISALIGNED_MASK) return undefined;
   return (
     faultDifference(native, ours) ??
     registerDifference(variant, native, ours) ??

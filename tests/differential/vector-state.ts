@@ -1,4 +1,4 @@
-/** MXCSR, XMM and MMX registers in the engine and in an FXSAVE area (Intel SDM Vol. 2A "FXSAVE", Table 3-44). */
+/** MXCSR, XMM and MMX registers in the engine and in an FXSAVE area (Intel SDM Vol. 2A "FXSAVE—Save x87 FPU, MMX Technology, and SSE State"). */
 import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '@vireo/x86-engine/cpu-state';
 
 export const FXSAVE = {

@@ -54,6 +54,8 @@ const FIELDS = {
   x87Tags: 4,
   /** R0 to R7, whose low halves are MM0 to MM7: 80 bits each, 16 bytes apart. */
   x87: 8 * 16,
+  /** Of functions that look at a vector's elements one after the other. */
+  vectorScratch: 32,
   /** XMM0 to XMM15, 32 bytes apart: room for the upper halves of YMM0 to YMM15. */
   xmm: 16 * 32,
 } as const;

@@ -104,6 +104,10 @@ const KINDS = {
   cl: implied(1, 8),
   ax: implied(0, 16),
   dx: implied(2, 16),
+  eax: implied(0, 32),
+  rax: implied(0, 64),
+  edx: implied(2, 32),
+  rdx: implied(2, 64),
   av: implied(0, 'v'),
   /** XLAT's table, at RBX. */
   mbx8: { ...implied(3, 8), source: 'implied-memory' },

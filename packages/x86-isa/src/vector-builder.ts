@@ -59,4 +59,16 @@ export interface VectorBuilder {
   anyTrue(a: Value): Value;
   /** A value of 32 or 64 bits in the lowest lane, and zeros above. */
   zeroExtend(value: Value): Value;
+
+  /** Raises #MF if an x87 exception is pending, before an instruction uses MMX registers. */
+  checkMmx(): void;
+  /** After such an instruction the x87 stack is full, and its top is register 0 (Intel SDM Vol. 1 §9.5.1 "MMX Instructions and the x87 FPU Tag Word"). */
+  enterMmx(): void;
+  /** All x87 registers are empty. */
+  leaveMmx(): void;
+  /**
+   * What PCMPESTRI and its like find, a bit for each of the second string's elements: 32 bits. Lengths are of 32 bits
+   * and at most as many as elements fit in; `control` is the immediate (Intel SDM Vol. 2B §4.1 "Imm8 Control Byte Operation for PCMPESTRI/PCMPESTRM/PCMPISTRI/PCMPISTRM").
+   */
+  compareStrings(a: Value, aLength: Value, b: Value, bLength: Value, control: Value): Value;
 }

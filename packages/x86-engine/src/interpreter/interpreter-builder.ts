@@ -15,11 +15,13 @@ import { type Memory, OperandAccess } from './operand-access.ts';
 import { pushRaise, type RaisedException } from './raise.ts';
 import { pushNextRip, pushRip } from './rip.ts';
 import { addressBitsOf, type OperandBits, type Variant } from './variants.ts';
+import type { VectorFunctions } from './vector-functions.ts';
 import { VectorOperations } from './vector-operations.ts';
 import { asValue, asWasm } from './wasm-value.ts';
 
 /** What handlers call. */
 export interface Functions extends Memory, FlagCalls {
+  readonly vector: VectorFunctions;
   readonly float: FloatFunctions;
   /** The type of handlers, as the module numbers it. */
   readonly handlerType: number;
@@ -34,7 +36,7 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
   readonly operandBits: OperandBits;
   readonly addressBits: OperandBits;
   readonly repeat: Variant['repeat'];
-  readonly vector = new VectorOperations(this.code);
+  readonly vector: VectorOperations;
   readonly float: FloatOperations;
   readonly #functions: Functions;
   readonly #operands: OperandAccess;
@@ -44,6 +46,7 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     this.operandBits = variant.operandBits;
     this.addressBits = addressBitsOf(variant);
     this.repeat = variant.repeat;
+    this.vector = new VectorOperations(this.code, functions.vector);
     this.float = new FloatOperations(this.code, functions.float);
     this.#functions = functions;
     this.#operands = new OperandAccess(this.code, variant, functions);

@@ -19,6 +19,7 @@ import { addLockedFunctions } from './locked-functions.ts';
 import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
 import { pushNextRip } from './rip.ts';
 import { listVariants, type Variant } from './variants.ts';
+import { addVectorFunctions } from './vector-functions.ts';
 
 /** What the module imports besides its memory, as `host`. */
 export interface InterpreterImports {
@@ -60,6 +61,7 @@ export function makeInterpreter(
     handlerType,
     locked: addLockedFunctions(module),
     ...addArithmeticFunctions(module, random),
+    vector: addVectorFunctions(module),
     float: addFloatFunctions(module),
   };
   for (const variant of variants) module.addToTable(module.add(handler(variant, functions, handlerType)));

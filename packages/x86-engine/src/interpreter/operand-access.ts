@@ -120,6 +120,10 @@ export class OperandAccess {
   #writeVectorRegister(spec: OperandSpec, { bits, local }: WasmValue): void {
     const offset = this.#registerBase(spec);
     this.#code.get(local).store(scalar(bits as Bits), offset);
+    if (spec.registers !== 'mmx') return;
+    // As an x87 register it becomes a NaN or infinity (Intel SDM Vol. 3A §12.2 "The MMX State and MMX Register Aliasing").
+    this.#registerBase(spec);
+    this.#code.i32(0xffff).store(16, offset + 8);
   }
 
   addressOf(operand: Operand): WasmValue {

@@ -8,7 +8,9 @@ import type {
   VectorShift,
   VectorUnary,
 } from '@vireo/x86-isa';
+import { offsetOf } from '../cpu-state.ts';
 import type { Code } from '../wasm/code.ts';
+import { I32 } from '../wasm/instructions.ts';
 import {
   BITMASK,
   EXTRACT_LANE,
@@ -19,10 +21,18 @@ import {
   VECTOR_SHIFT,
   VECTOR_UNARY,
 } from '../wasm/vector-instructions.ts';
+import { STATE_LOCAL } from './handler-type.ts';
+import { pushRaise } from './raise.ts';
+import type { VectorFunctions } from './vector-functions.ts';
 import { asValue, asWasm, typeOf } from './wasm-value.ts';
 
 const LANE_BITS: Readonly<Record<IntegerShape, ValueBits>> = { i8x16: 8, i16x8: 16, i32x4: 32, i64x2: 64 };
 const VECTOR_BYTES = 16;
+/** Of the x87 status word: an exception is pending, and which register is on top. */
+const X87_ERROR = 0x80;
+const X87_TOP = 0x3800;
+/** The abridged tag word. */
+const ALL_VALID = 0xff;
 
 export function bytesOf(value: bigint): number[] {
   return Array.from({ length: VECTOR_BYTES }, (_, at) => Number((value >> BigInt(at * 8)) & 0xffn));
@@ -30,9 +40,11 @@ export function bytesOf(value: bigint): number[] {
 
 export class VectorOperations implements VectorBuilder {
   readonly #code: Code;
+  readonly #functions: VectorFunctions;
 
-  constructor(code: Code) {
+  constructor(code: Code, functions: VectorFunctions) {
     this.#code = code;
+    this.#functions = functions;
   }
 
   constant(value: bigint): Value {
@@ -81,6 +93,30 @@ export class VectorOperations implements VectorBuilder {
 
   zeroExtend(value: Value): Value {
     return this.withLane(value.bits === 64 ? 'i64x2' : 'i32x4', this.constant(0n), 0, value);
+  }
+
+  checkMmx(): void {
+    const code = this.#code;
+    code.get(STATE_LOCAL).load(32, offsetOf('x87Status')).i32(X87_ERROR).op(I32.and);
+    code.if(() => pushRaise(code, 'MF'));
+  }
+
+  enterMmx(): void {
+    const code = this.#code;
+    code.get(STATE_LOCAL).get(STATE_LOCAL).load(32, offsetOf('x87Status'));
+    code.i32(~X87_TOP).op(I32.and).store(32, offsetOf('x87Status'));
+    code.get(STATE_LOCAL).i32(ALL_VALID).store(32, offsetOf('x87Tags'));
+  }
+
+  leaveMmx(): void {
+    this.#code.get(STATE_LOCAL).i32(0).store(32, offsetOf('x87Tags'));
+  }
+
+  compareStrings(a: Value, aLength: Value, b: Value, bLength: Value, control: Value): Value {
+    return this.#result(32, () => {
+      this.#code.get(STATE_LOCAL);
+      this.#get(a, b, aLength, bLength, control).call(this.#functions.compareStrings.index);
+    });
   }
 
   #result(bits: ValueBits, make: () => void): Value {

@@ -1,4 +1,4 @@
-/** Floating-point arithmetic and comparison (Intel SDM Vol. 1 §10.4.1.2 "SSE Arithmetic Instructions", §11.4.1.2, §12.3.3 "SSE3"). */
+/** Floating-point arithmetic and comparison (Intel SDM Vol. 1 §10.4.1.2 "SSE Arithmetic Instructions", §12.3 "SSE3 Instructions"). */
 import type { Builder, Operand, Value } from '../builder.ts';
 import type { FloatBinary, FloatShape } from '../float-builder.ts';
 import { type Encoding, enc, type Feature, type Instruction, instruction } from '../instruction.ts';

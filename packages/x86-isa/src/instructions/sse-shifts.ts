@@ -1,4 +1,4 @@
-/** Shifts of lanes, and of whole registers by bytes (Intel SDM Vol. 1 §9.4.6 "Shift Instructions", §11.4.2). */
+/** Shifts of lanes, and of whole registers by bytes (Intel SDM Vol. 1 §9.4.7 "Shift Instructions"). */
 import type { Builder, Value } from '../builder.ts';
 import { enc, type Instruction, instruction } from '../instruction.ts';
 import { r, rw } from '../operand.ts';
