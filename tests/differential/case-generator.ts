@@ -5,6 +5,7 @@
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { type Choice, encode, type MemoryOperand } from './instruction-encoder.ts';
 import { LAYOUT } from './native/address-space.ts';
+import { VOLLEY_GVA } from './native/volley-code.ts';
 import { prepareOperands } from './operand-preparation.ts';
 import type { Random } from './random.ts';
 import {
@@ -54,7 +55,7 @@ function distance(choice: Choice, target: number): number {
 export function chooseState(random: Random, code: TestCode): TestCase {
   const { choice, window, variant } = code;
   const registers = new BigUint64Array(16);
-  for (let number = 0; number < 16; number++) registers[number] = outsideOfCode(random.operand());
+  for (let number = 0; number < 16; number++) registers[number] = outsideOfTester(random.operand());
   // Some hypervisors do not go on with a stack pointer that is not canonical.
   registers[RSP] = registers[RSP]! & USER_ADDRESSES;
   const memory = random.bytes(window.lengthBytes);
@@ -69,10 +70,9 @@ export function chooseState(random: Random, code: TestCode): TestCase {
   return { code: code.code, registers, rflags, memory };
 }
 
-/** The code can be read, too, but what is there is different in the engine. */
-function outsideOfCode(value: bigint): bigint {
-  const isNear = BigInt.asUintN(32, value) >> 16n === BigInt(LAYOUT.codeGva) >> 16n;
-  return isNear ? value ^ 0x8000_0000n : value;
+/** Not among what the tester has in the traced process (native/volley-code.ts). */
+function outsideOfTester(value: bigint): bigint {
+  return value >> 32n === BigInt(VOLLEY_GVA) >> 32n ? value & 0xffff_ffffn : value;
 }
 
 /** Operands of 128 bits must be aligned, mostly; of others that is not looked at. */

@@ -128,9 +128,10 @@ function prepareControlTransfer(preparation: Preparation): void {
   const { instruction, encoding } = code.variant;
   const { rm } = code.choice;
   let { target } = preparation;
-  if (STACK.test(instruction.mnemonic) && typeof rm === 'number') {
-    target = random.chance(16) ? LAYOUT.dataGva + random.below(4) : pickTarget(random, code.window);
-    registers[instruction.mnemonic === 'LEAVE' ? RBP : RSP] = BigInt(target);
+  if (STACK.test(instruction.mnemonic) && (typeof rm === 'number' || rm.base !== RSP)) {
+    const stack = random.chance(16) ? LAYOUT.dataGva + random.below(4) : pickTarget(random, code.window);
+    registers[instruction.mnemonic === 'LEAVE' ? RBP : RSP] = BigInt(stack);
+    if (typeof rm === 'number') target = stack;
   }
   if (!encoding.forces64) return;
   for (const byte of HIGH_BYTES) {

@@ -43,7 +43,11 @@ export const BEXTR = vex('BEXTR', 'VEX.LZ.NP.0F38 F7 /r', 'BMI1', (e, destinatio
   const shifted = e.select(e.compare('ltU', start, width), e.shift('shr', value, start), zero);
   const result = e.select(e.compare('ltU', length, width), lowBits(e, shifted, length), shifted);
   e.write(destination, result);
-  e.resultFlags(result, { CF: clear(e), OF: clear(e), AF: e.constant(1, 1) });
+  // SF is undefined, and AMD clears it.
+  const ones = e.count('popcnt', lowByte(e, result));
+  const PF = e.not(e.truncate(ones, 1));
+  const flags = { CF: clear(e), OF: clear(e), SF: clear(e), AF: e.constant(1, 1) };
+  e.setFlags({ ...flags, PF, ZF: isZero(e, result) });
 });
 
 /** The lowest `count` bits, less than all. */

@@ -243,7 +243,9 @@ const doubleShift =
     e.if(isNotZero(e, count), () => {
       const last = e.shift(operation, widened(e, a, operation), e.binary('sub', count, e.constant(8, 1)));
       const CF = carry(e, last, bits);
-      e.resultFlags(result, { CF, OF: overflow(e, result, CF, bits), AF: e.constant(1, 1) });
+      // To the left, OF is the destination's own: it makes a difference for counts of 16 and more of 16 bits.
+      const highest = operation === 'shl' ? e.shift('shl', last, e.constant(8, 1)) : result;
+      e.resultFlags(result, { CF, OF: overflow(e, highest, CF, bits), AF: e.constant(1, 1) });
     });
   };
 
