@@ -1,6 +1,7 @@
 /** Cases for vector instructions: those of case-generator.ts, with vector registers and MXCSR. */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { generate, type TestCase } from './case-generator.ts';
+import { LAYOUT } from './native/address-space.ts';
 import type { Random } from './random.ts';
 import { type Style, VectorOperands } from './vector-operands.ts';
 import { FXSAVE } from './vector-state.ts';
@@ -15,6 +16,7 @@ const MASKS = 0x1f80;
 /** What a program may set that every processor has: all but misaligned exceptions, which is AMD's. */
 const MXCSR_SETTABLE = 0xffff;
 const VECTOR_BYTES = 16;
+const RDI = 7;
 
 export function generateVector(random: Random, variant: Variant): VectorCase {
   const base = generate(random, variant);
@@ -32,7 +34,15 @@ export function generateVector(random: Random, variant: Variant): VectorCase {
   const data = new DataView(memory.buffer);
   for (let at = 0; at < memory.length; at += VECTOR_BYTES) setVector(data, at, pick());
   prepare(random, variant, data);
-  return { ...base, memory, fxsave };
+  const registers = base.registers.slice();
+  if (variant.instruction.mnemonic.startsWith('MASKMOV')) registers[RDI] = maskedTarget(random);
+  return { ...base, registers, memory, fxsave };
+}
+
+/** In the data, or so that only its first bytes are. */
+function maskedTarget(random: Random): bigint {
+  if (random.chance(8)) return BigInt(LAYOUT.unmappedGva - random.below(VECTOR_BYTES));
+  return BigInt(LAYOUT.dataGva + random.below(64));
 }
 
 export function setVector(view: DataView, offset: number, value: bigint): void {

@@ -3,7 +3,7 @@ import type { ModuleBuilder } from '../wasm/module-builder.ts';
 import { FLOAT_CONVERT } from './float-instructions.ts';
 import { DOUBLE, type Format, SINGLE } from './format.ts';
 import { Expression, type FunctionCode, type Variable } from './function-code.ts';
-import { EXCEPTION, MXCSR, ROUND } from './mxcsr.ts';
+import { EXCEPTION, MXCSR, ROUND, SIMPLE_MASK, SIMPLE_VALUE } from './mxcsr.ts';
 import type { Rounding } from './rounding.ts';
 import { type Callee, define } from './soft-function.ts';
 
@@ -18,6 +18,13 @@ const SUPPRESSES_PRECISION = 8;
 export function addNarrow(module: ModuleBuilder, { round }: Rounding): Callee {
   return define(module, ['i64'], 'i64', (f, operand) => {
     const a = operand!;
+    const quick = f.let(a.reinterpret().convert('f32', FLOAT_CONVERT.f32DemoteF64).reinterpret().extend());
+    const isNormal = quick
+      .and(SINGLE.magnitude)
+      .sub(SINGLE.leastNormal)
+      .ltU(SINGLE.infinity - SINGLE.leastNormal);
+    // As in fast-paths.ts.
+    f.when(f.field('mxcsr').and(SIMPLE_MASK).eq(SIMPLE_VALUE).and(isNormal), () => f.result(quick));
     const sign = f.let(DOUBLE.sign(a).shl(31));
     f.when(DOUBLE.isNan(a), () => {
       f.when(DOUBLE.isSignaling(a), () => f.note(EXCEPTION.IE));
@@ -58,7 +65,7 @@ const asDouble = (format: Format, a: Expression): Expression =>
 /** From an integer of 64 bits. */
 export function addFromInteger(module: ModuleBuilder, format: Format, { round }: Rounding): Callee {
   return define(module, ['i64'], 'i64', (f, a) => {
-    f.when(a!.isZero(), () => f.result(a!));
+    f.when(isExactInteger(format, a!), () => f.result(fromExactInteger(format, a!)));
     const sign = f.let(a!.shr(63));
     const size = f.let(i64(0n).sub(a!).orElse(sign.wrap(), a!));
     // The one whose leading one is above that of an unpacked significand is 2^63.
@@ -66,6 +73,16 @@ export function addFromInteger(module: ModuleBuilder, format: Format, { round }:
     const shift = f.let(size.clz().sub(1));
     f.result(f.invoke(round, sign, i64(format.bias + 62n).sub(shift), size.shl(shift)));
   });
+}
+
+/** Not longer than a significand; 0 is one. */
+function isExactInteger({ leastNormal }: Format, a: Expression): Expression {
+  return a.add(leastNormal * 2n).leU(leastNormal * 4n);
+}
+
+function fromExactInteger({ bits }: Format, a: Expression): Expression {
+  if (bits === 64) return a.convert('f64', FLOAT_CONVERT.f64ConvertI64S).reinterpret();
+  return a.convert('f32', FLOAT_CONVERT.f32ConvertI64S).reinterpret().extend();
 }
 
 /** In the rounding mode, an f64 rounded to an integer. */

@@ -34,7 +34,9 @@ export const F64: Readonly<Record<keyof typeof F32, number>> = {
 export const FLOAT_CONVERT = {
   i32TruncF64S: 0xaa,
   i64TruncF64S: 0xb0,
+  f32ConvertI64S: 0xb4,
   f32DemoteF64: 0xb6,
+  f64ConvertI64S: 0xb9,
   f64PromoteF32: 0xbb,
   reinterpret: {
     ...{ f32: ['i32', 0xbc], f64: ['i64', 0xbd], i32: ['f32', 0xbe], i64: ['f64', 0xbf] },

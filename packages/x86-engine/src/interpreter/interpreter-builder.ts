@@ -140,6 +140,23 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     this.get(value).store(bits);
   }
 
+  storeBytes(offset: Value, value: Value, count: 8 | 16, chosen: Value): void {
+    const host = this.#translateString('write', 'destination', offset, count * 8);
+    for (let place = 0; place < count; place++) {
+      this.get(chosen)
+        .i32(1 << place)
+        .op(I32.and);
+      this.code.if(() => {
+        this.code.get(host);
+        this.get(this.vector.lane('i8x16', value, place)).store(8, place);
+      });
+    }
+  }
+
+  fence(): void {
+    this.code.atomicFence();
+  }
+
   directionFlag(): Value {
     return this.result(1, () => {
       this.code.get(STATE_LOCAL).load(64, offsetOf('otherFlags')).i64(BigInt(DIRECTION_FLAG_BIT));

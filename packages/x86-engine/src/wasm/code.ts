@@ -9,6 +9,7 @@ export const VALUE_TYPE: Readonly<Record<ValueType, number>> = {
 };
 const NO_RESULT = 0x40;
 const ATOMIC_PREFIX = 0xfe;
+const ATOMIC_FENCE = 0x03;
 const VECTOR_PREFIX = 0xfd;
 
 export type AtomicBits = 8 | 16 | 32 | 64;
@@ -88,6 +89,10 @@ export class Code {
 
   atomicCompareExchange(bits: AtomicBits): this {
     return this.op(ATOMIC_PREFIX, ATOMIC_COMPARE_EXCHANGE[bits], ALIGNMENT[bits], 0);
+  }
+
+  atomicFence(): this {
+    return this.op(ATOMIC_PREFIX, ATOMIC_FENCE, 0);
   }
 
   call(functionIndex: number): this {

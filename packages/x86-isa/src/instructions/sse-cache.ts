@@ -1,0 +1,64 @@
+/** Fences, prefetches and masked stores (Intel SDM Vol. 1 §10.4.6 "SSE Cacheability Control, Prefetch, and Memory Ordering Instructions", §11.4.4). */
+import type { Builder, Value } from '../builder.ts';
+import { type Encoding, enc, type Feature, type Instruction, instruction } from '../instruction.ts';
+import { address, r } from '../operand.ts';
+
+const RDI = 7;
+
+/** Any register in ModRM.rm will do. */
+const fence = (mnemonic: string, digit: number, feature: Feature): Instruction =>
+  instruction(mnemonic, {
+    encodings: [enc('M', `NP 0F AE /${digit}`, address('rr32'))],
+    feature,
+    semantics: (e) => e.fence(),
+  });
+
+/** There is no cache to fetch into. Nothing is read, so that nothing faults. */
+const PREFETCH: readonly Instruction[] = [
+  ...['PREFETCHNTA', 'PREFETCHT0', 'PREFETCHT1', 'PREFETCHT2'].map((mnemonic, digit) =>
+    instruction(mnemonic, {
+      encodings: [enc('M', `0F 18 /${digit}`, address('m8'))],
+      feature: 'SSE',
+      semantics() {},
+    }),
+  ),
+  instruction('PREFETCHW', {
+    encodings: [enc('M', '0F 0D /r', address('m8'))],
+    feature: 'SSE',
+    semantics() {},
+  }),
+];
+
+/** Bytes whose mask has its top bit set. With none of them no memory is looked at. */
+function storeMasked(e: Builder, value: Value, mask: Value, count: 8 | 16): void {
+  const target = e.readRegister(RDI, e.addressBits);
+  const chosen = e.vector.bitmask('i8x16', mask);
+  const isAny = e.compare('ne', chosen, e.constant(32, 0));
+  e.if(isAny, () => e.storeBytes(target, value, count, chosen));
+}
+
+const masked = (mnemonic: string, feature: Feature, encoding: Encoding): Instruction =>
+  instruction(mnemonic, {
+    encodings: [encoding],
+    feature,
+    semantics(e, source, mask) {
+      const isMmx = source!.bits === 64;
+      if (isMmx) e.vector.checkMmx();
+      const [value, chosen] = [e.read(source!), e.read(mask!)].map((it) =>
+        isMmx ? e.vector.zeroExtend(it) : it,
+      );
+      // Processors change the x87 state even if the store faults.
+      if (isMmx) e.vector.enterMmx();
+      storeMasked(e, value!, chosen!, isMmx ? 8 : 16);
+    },
+  });
+
+export const SSE_CACHE: readonly Instruction[] = [
+  fence('LFENCE', 5, 'SSE2'),
+  fence('MFENCE', 6, 'SSE2'),
+  fence('SFENCE', 7, 'SSE'),
+  ...PREFETCH,
+  /** At DS:RDI by the manual; here at ES:RDI, which differs only with a segment override, and in protected mode without flat segments. */
+  masked('MASKMOVDQU', 'SSE2', enc('RM', '66 0F F7 /r', r('x'), r('xr'))),
+  masked('MASKMOVQ', 'SSE', enc('RM', 'NP 0F F7 /r', r('q'), r('qr'))),
+];
