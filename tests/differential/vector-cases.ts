@@ -25,7 +25,7 @@ export function generateVector(random: Random, variant: Variant): VectorCase {
   const pick = () => operands.vector(random.chance(8) ? 'integer' : random.pick(styles));
   const fxsave = new Uint8Array(FXSAVE.lengthBytes);
   const view = new DataView(fxsave.buffer);
-  view.setUint16(FXSAVE.control, 0x037f, true);
+  setX87(random, view);
   view.setUint32(FXSAVE.mxcsr, pickMxcsr(random), true);
   for (let number = 0; number < 8; number++)
     view.setBigUint64(FXSAVE.x87 + number * VECTOR_BYTES, BigInt.asUintN(64, pick()), true);
@@ -37,6 +37,14 @@ export function generateVector(random: Random, variant: Variant): VectorCase {
   const registers = base.registers.slice();
   if (variant.instruction.mnemonic.startsWith('MASKMOV')) registers[RDI] = maskedTarget(random);
   return { ...base, registers, memory, fxsave };
+}
+
+/** The x87 registers' state may be anything when MMX begins; sometimes an exception waits, which is #MF. */
+function setX87(random: Random, view: DataView): void {
+  const isPending = random.chance(32);
+  view.setUint16(FXSAVE.control, isPending ? 0x037e : 0x037f, true);
+  view.setUint16(FXSAVE.status, (random.below(8) << 11) | (isPending ? 0x8081 : 0), true);
+  view.setUint8(FXSAVE.tags, random.below(256));
 }
 
 /** In the data, or so that only its first bytes are. */

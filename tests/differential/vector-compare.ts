@@ -3,12 +3,14 @@ import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { flagDifference } from './compare.ts';
 import type { EngineMachine, EngineResult } from './engine-machine.ts';
 import { LAYOUT } from './native/address-space.ts';
-import type { NativeResult, Silicon } from './native/silicon.ts';
+import type { FaultKind, NativeResult } from './native/case.ts';
+import type { Silicon } from './native/silicon.ts';
 import type { VectorCase } from './vector-cases.ts';
 import { FXSAVE, loadVectors, vectorDifference } from './vector-state.ts';
 
+/** The signals that exceptions become. */
+const SIGNAL_KINDS: Readonly<Record<number, FaultKind>> = { 13: 'segv', 16: 'fpe', 19: 'fpe' };
 const GP = 13;
-const XM = 19;
 const SEGV_MAPERR = 1;
 const SEGV_ACCERR = 2;
 const VECTOR_BYTES = 16n;
@@ -60,7 +62,7 @@ function faultDifference({ fault }: NativeResult, ours: EngineResult): string | 
     const isNear = fault && fault.address >= ours.fault && fault.address < ours.fault + VECTOR_BYTES;
     return isPageFault && isNear ? undefined : `a page fault at ${hex(ours.fault)}, silicon: ${native}`;
   }
-  const expected = ours.exception === GP ? 'segv' : ours.exception === XM ? 'fpe' : undefined;
+  const expected = ours.exception === undefined ? undefined : SIGNAL_KINDS[ours.exception];
   if (expected === fault?.kind && !isPageFault) return undefined;
   return `exception ${ours.exception}, silicon: ${native} at ${hex(fault?.address ?? 0n)}`;
 }

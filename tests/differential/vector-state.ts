@@ -9,7 +9,7 @@ const REGISTER_BYTES = 16;
 /** Three bits of the status word: which register is ST(0). */
 const TOP_SHIFT = 11;
 
-/** ST(0) must be register 0. */
+/** Of the area's ST(i), the register is the i-th from the top on. */
 export function loadVectors(state: DataView, fxsave: Uint8Array): void {
   const area = new DataView(fxsave.buffer, fxsave.byteOffset, fxsave.length);
   state.setUint32(offsetOf('mxcsr'), area.getUint32(FXSAVE.mxcsr, true), true);
@@ -17,8 +17,11 @@ export function loadVectors(state: DataView, fxsave: Uint8Array): void {
   state.setUint32(offsetOf('x87Control'), area.getUint16(FXSAVE.control, true), true);
   state.setUint32(offsetOf('x87Status'), area.getUint16(FXSAVE.status, true), true);
   state.setUint32(offsetOf('x87Tags'), area.getUint8(FXSAVE.tags), true);
-  for (let number = 0; number < 8; number++)
-    copy(area, FXSAVE.x87 + number * REGISTER_BYTES, state, offsetOf('x87') + number * MMX_STRIDE_BYTES);
+  const top = (area.getUint16(FXSAVE.status, true) >> TOP_SHIFT) & 7;
+  for (let place = 0; place < 8; place++) {
+    const register = offsetOf('x87') + ((place + top) & 7) * MMX_STRIDE_BYTES;
+    copy(area, FXSAVE.x87 + place * REGISTER_BYTES, state, register);
+  }
   for (let number = 0; number < 16; number++)
     copy(area, FXSAVE.xmm + number * REGISTER_BYTES, state, offsetOf('xmm') + number * XMM_STRIDE_BYTES);
 }

@@ -64,7 +64,7 @@ export interface VectorBuilder {
   checkMmx(): void;
   /** After such an instruction the x87 stack is full, and its top is register 0 (Intel SDM Vol. 1 §9.5.1 "MMX Instructions and the x87 FPU Tag Word"). */
   enterMmx(): void;
-  /** All x87 registers are empty. */
+  /** All x87 registers are empty, and the top is register 0. */
   leaveMmx(): void;
   /**
    * What PCMPESTRI and its like find, a bit for each of the second string's elements: 32 bits. Lengths are of 32 bits

@@ -102,14 +102,18 @@ export class VectorOperations implements VectorBuilder {
   }
 
   enterMmx(): void {
-    const code = this.#code;
-    code.get(STATE_LOCAL).get(STATE_LOCAL).load(32, offsetOf('x87Status'));
-    code.i32(~X87_TOP).op(I32.and).store(32, offsetOf('x87Status'));
-    code.get(STATE_LOCAL).i32(ALL_VALID).store(32, offsetOf('x87Tags'));
+    this.#resetStack(ALL_VALID);
   }
 
   leaveMmx(): void {
-    this.#code.get(STATE_LOCAL).i32(0).store(32, offsetOf('x87Tags'));
+    this.#resetStack(0);
+  }
+
+  #resetStack(tags: number): void {
+    const code = this.#code;
+    code.get(STATE_LOCAL).get(STATE_LOCAL).load(32, offsetOf('x87Status'));
+    code.i32(~X87_TOP).op(I32.and).store(32, offsetOf('x87Status'));
+    code.get(STATE_LOCAL).i32(tags).store(32, offsetOf('x87Tags'));
   }
 
   compareStrings(a: Value, aLength: Value, b: Value, bLength: Value, control: Value): Value {

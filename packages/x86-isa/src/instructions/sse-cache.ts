@@ -29,12 +29,12 @@ const PREFETCH: readonly Instruction[] = [
   }),
 ];
 
-/** Bytes whose mask has its top bit set. With none of them no memory is looked at. */
+/** Bytes whose mask has its top bit set. If there are none, MASKMOVQ may fault, and AMD's processors let only it do so. */
 function storeMasked(e: Builder, value: Value, mask: Value, count: 8 | 16): void {
   const target = e.readRegister(RDI, e.addressBits);
   const chosen = e.vector.bitmask('i8x16', mask);
-  const isAny = e.compare('ne', chosen, e.constant(32, 0));
-  e.if(isAny, () => e.storeBytes(target, value, count, chosen));
+  const isLooked = count === 8 ? e.constant(1, 1) : e.compare('ne', chosen, e.constant(32, 0));
+  e.if(isLooked, () => e.storeBytes(target, value, count, chosen));
 }
 
 const masked = (mnemonic: string, feature: Feature, encoding: Encoding): Instruction =>
