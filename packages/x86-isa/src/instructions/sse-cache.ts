@@ -29,6 +29,19 @@ const PREFETCH: readonly Instruction[] = [
   }),
 ];
 
+/**
+ * Reserved for hints, and nothing until they are one: ENDBR64 is among them (Intel SDM Vol. 2B "NOP—No Operation", Vol.
+ * 2A "ENDBR64—Terminate an Indirect Branch in 64-bit Mode"). Prefetches are some of them.
+ */
+const HINTS = instruction('NOP', {
+  encodings: [
+    ...[0, 1, 2, 3].map((digit) => enc('M', `0F 18 /${digit}`, address('rrmv'))),
+    ...[4, 5, 6, 7].map((digit) => enc('M', `0F 18 /${digit}`, address('rmv'))),
+    ...['19', '1A', '1B', '1C', '1D', '1E'].map((opcode) => enc('M', `0F ${opcode} /r`, address('rmv'))),
+  ],
+  semantics() {},
+});
+
 /** Bytes whose mask has its top bit set. If there are none, MASKMOVQ may fault, and AMD's processors let only it do so. */
 function storeMasked(e: Builder, value: Value, mask: Value, count: 8 | 16): void {
   const target = e.readRegister(RDI, e.addressBits);
@@ -58,6 +71,7 @@ export const SSE_CACHE: readonly Instruction[] = [
   fence('MFENCE', 6, 'SSE2'),
   fence('SFENCE', 7, 'SSE'),
   ...PREFETCH,
+  HINTS,
   /** At DS:RDI by the manual; here at ES:RDI, which differs only with a segment override, and in protected mode without flat segments. */
   masked('MASKMOVDQU', 'SSE2', enc('RM', '66 0F F7 /r', r('x'), r('xr'))),
   masked('MASKMOVQ', 'SSE', enc('RM', 'NP 0F F7 /r', r('q'), r('qr'))),
