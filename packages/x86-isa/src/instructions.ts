@@ -6,6 +6,7 @@ import { BMI } from './instructions/bmi.ts';
 import { BYTE_ORDER } from './instructions/byte-order.ts';
 import { CONTROL_FLOW } from './instructions/control-flow.ts';
 import { DATA_TRANSFER } from './instructions/data-transfer.ts';
+import { DECIMAL } from './instructions/decimal.ts';
 import { EXCHANGE } from './instructions/exchange.ts';
 import { FLAG_CONTROL } from './instructions/flag-control.ts';
 import { LOGIC } from './instructions/logic.ts';
@@ -24,6 +25,7 @@ export const INSTRUCTIONS: readonly Instruction[] = [
   ...SHIFTS,
   ...MULTIPLICATION,
   ...MULTI_PRECISION,
+  ...DECIMAL,
   ...BITS,
   ...BMI,
   ...BYTE_ORDER,
