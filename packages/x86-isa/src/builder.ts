@@ -4,7 +4,8 @@
  *
  * Values are bit strings of a width; operations take and give the same width unless they say otherwise, and wrap. All
  * that may fault (reads and writes of memory) must come before the first change of the machine's state, since faults
- * leave the state as it was (Intel SDM Vol. 3A §6.6 "Program or Task Restart").
+ * leave the state as it was (Intel SDM Vol. 3A §6.6 "Program or Task Restart"). The same goes for the write of an operand
+ * in memory that was read before: under LOCK it starts the instruction again when another vCPU has written there meanwhile.
  */
 import type { FloatBuilder } from './float-builder.ts';
 import type { Bits, Source } from './operand.ts';
