@@ -16,17 +16,16 @@ import {
   SSE2_ROWS,
   SSSE3_ROWS,
 } from './sse-integer.ts';
+import { laneByImmediate, withLaneByImmediate } from './sse-lanes.ts';
 import { joinLow, type Row, type VectorFunction, wholeOf } from './sse-rows.ts';
 import { SHIFT_ROWS, shiftLanes } from './sse-shifts.ts';
 import {
   immediatePlaces,
   interleave,
-  laneByImmediate,
   PACK_ROWS,
   placesFrom,
   shuffleBytes,
   UNPACK_ROWS,
-  withLaneByImmediate,
 } from './sse-shuffle.ts';
 
 /** An instruction that gives its destination a value of the others, MMX registers among them. */
