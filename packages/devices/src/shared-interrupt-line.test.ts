@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SharedLock } from '@vireo/guest-memory/shared-lock';
 import { SharedInterruptLine } from './shared-interrupt-line.ts';
-import { SharedLock } from './shared-lock.ts';
 
 const LOCK = 0;
 const LINE = 1;

@@ -6,8 +6,9 @@
  * meanwhile only counts the change, and the driving thread goes on until nothing is counted. A level that went away
  * and came back counts twice, and the line shows it as a pulse: an edge-triggered input misses no interrupt.
  */
+
+import type { SharedLock } from '@vireo/guest-memory/shared-lock';
 import type { InterruptLine } from './io-device.ts';
-import type { SharedLock } from './shared-lock.ts';
 
 /** How often one thread drives the line for others before it makes them wait. */
 const UNLOCKED_ROUNDS = 4;

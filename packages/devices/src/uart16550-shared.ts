@@ -1,6 +1,7 @@
 /** Where each part of the UART lives in its shared memory. All of it is guarded by the lock in its first word. */
+
+import { SharedLock } from '@vireo/guest-memory/shared-lock';
 import { FIFO_LENGTH_BYTES } from '@vireo/spec/uart16550';
-import { SharedLock } from './shared-lock.ts';
 import { SharedRing } from './shared-ring.ts';
 
 /** Indices of 32-bit words. */

@@ -5,7 +5,7 @@
  * Everything is read and written under one lock (`HEADER.lock`), except each vCPU's `LAPIC.pending` and `LAPIC.wake` and
  * the times, which are also read without.
  */
-import { InterruptLock } from './shared-lock.ts';
+import { SharedLock } from '@vireo/guest-memory/shared-lock';
 
 /** What belongs to no single controller. */
 export const HEADER = {
@@ -37,7 +37,7 @@ export const IOAPIC = {
   words: 64,
 } as const;
 
-/** One 8259A; the words are in the order of `PIC_FIELDS`. */
+/** One 8259A; the words are in the order of `PIC_STATE_FIELDS`. */
 export const PIC = { words: 16 } as const;
 
 /** One counter of the 8254. */
@@ -114,7 +114,7 @@ export class ControllerMemory {
   readonly words: Int32Array<SharedArrayBuffer>;
   /** The same memory: 64-bit fields are at even words, and this counts them in pairs. */
   readonly #wide: BigInt64Array<SharedArrayBuffer>;
-  readonly lock: InterruptLock;
+  readonly lock: SharedLock;
   readonly vcpus: number;
   readonly ioapicAt = IOAPIC_AT;
   readonly pitAt = PIT_AT;
@@ -125,7 +125,7 @@ export class ControllerMemory {
     const length = wordsFor(vcpus);
     this.words = new Int32Array(buffer, byteOffset, length);
     this.#wide = new BigInt64Array(buffer, byteOffset, length / 2);
-    this.lock = new InterruptLock(this.words, HEADER.lock);
+    this.lock = new SharedLock(this.words, HEADER.lock);
     this.vcpus = vcpus;
     this.routesAt = LAPICS_AT + vcpus * LAPIC.words;
   }
