@@ -49,6 +49,13 @@ export interface PicState {
   elcrMask: number;
 }
 
+/** Its fields, in the order in which Linux's ABI has them, too (struct kvm_pic_state). */
+export const PIC_STATE_FIELDS = [
+  ...(['lastIrr', 'irr', 'imr', 'isr', 'priorityAdd', 'irqBase', 'readRegisterSelect', 'poll'] as const),
+  ...(['specialMask', 'initState', 'autoEoi', 'rotateOnAutoEoi', 'specialFullyNestedMode'] as const),
+  ...(['init4', 'elcr', 'elcrMask'] as const),
+] as const satisfies readonly (keyof PicState)[];
+
 /** The I/O APIC (Intel 82093AA data sheet §3.0 "Register Description"). */
 export interface IoapicState {
   baseAddress: bigint;

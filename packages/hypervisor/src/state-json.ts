@@ -14,6 +14,7 @@ import type {
   PitChannelState,
   PitState,
 } from './interrupts.ts';
+import { PIC_STATE_FIELDS } from './interrupts.ts';
 import {
   array,
   boolean,
@@ -114,16 +115,7 @@ const vcpuState = object<VcpuState>({
   tscKhz: u32,
 });
 
-const pic = object<PicState>(
-  record(
-    [
-      ...(['lastIrr', 'irr', 'imr', 'isr', 'priorityAdd', 'irqBase', 'readRegisterSelect', 'poll'] as const),
-      ...(['specialMask', 'initState', 'autoEoi', 'rotateOnAutoEoi', 'specialFullyNestedMode'] as const),
-      ...(['init4', 'elcr', 'elcrMask'] as const),
-    ],
-    u8,
-  ),
-);
+const pic = object<PicState>(record(PIC_STATE_FIELDS, u8));
 
 const pitChannel = object<PitChannelState>({
   count: u32,

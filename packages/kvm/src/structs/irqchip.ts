@@ -1,29 +1,10 @@
 /** struct kvm_irqchip, struct kvm_pit_state2 and the routing table (Linux KVM API §4.26 "KVM_GET_IRQCHIP", §4.72, §4.52). */
 import type { GsiRoute, IoapicState, PicState, PitChannelState, PitState } from '@vireo/hypervisor';
+import { PIC_STATE_FIELDS } from '@vireo/hypervisor/interrupts';
 import * as abi from '../abi.ts';
 
 const CHIP = 8;
 const IOAPIC_PINS = 24;
-
-/** In the order of struct kvm_pic_state: one byte each. */
-const PIC_FIELDS = [
-  'lastIrr',
-  'irr',
-  'imr',
-  'isr',
-  'priorityAdd',
-  'irqBase',
-  'readRegisterSelect',
-  'poll',
-  'specialMask',
-  'initState',
-  'autoEoi',
-  'rotateOnAutoEoi',
-  'specialFullyNestedMode',
-  'init4',
-  'elcr',
-  'elcrMask',
-] as const satisfies readonly (keyof PicState)[];
 
 export function irqchipBuffer(chipId: number): Uint8Array {
   const bytes = new Uint8Array(abi.SIZEOF_KVM_IRQCHIP);
@@ -33,13 +14,13 @@ export function irqchipBuffer(chipId: number): Uint8Array {
 
 export function decodePic(bytes: Uint8Array): PicState {
   const state: Partial<PicState> = {};
-  for (const [i, field] of PIC_FIELDS.entries()) state[field] = bytes[CHIP + i]!;
+  for (const [i, field] of PIC_STATE_FIELDS.entries()) state[field] = bytes[CHIP + i]!;
   return state as PicState;
 }
 
 export function encodePic(chipId: number, state: PicState): Uint8Array {
   const bytes = irqchipBuffer(chipId);
-  for (const [i, field] of PIC_FIELDS.entries()) bytes[CHIP + i] = state[field];
+  for (const [i, field] of PIC_STATE_FIELDS.entries()) bytes[CHIP + i] = state[field];
   return bytes;
 }
 

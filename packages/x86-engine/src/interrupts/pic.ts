@@ -4,7 +4,7 @@
  *
  * All methods need the lock; `outputs` is to be looked at after each that changes something.
  */
-import type { PicState } from '@vireo/hypervisor';
+import { PIC_STATE_FIELDS, type PicState } from '@vireo/hypervisor/interrupts';
 import { type ControllerMemory, PIC } from './controller-memory.ts';
 
 export const PIC_INPUTS = 8;
@@ -13,29 +13,10 @@ export const NO_REQUEST = -1;
 /** An INTA cycle that finds no request gets the lowest input (data sheet, "Interrupt Sequence"). */
 export const SPURIOUS_INPUT = 7;
 
-/** The order of the words. */
-const PIC_FIELDS = [
-  'lastIrr',
-  'irr',
-  'imr',
-  'isr',
-  'priorityAdd',
-  'irqBase',
-  'readRegisterSelect',
-  'poll',
-  'specialMask',
-  'initState',
-  'autoEoi',
-  'rotateOnAutoEoi',
-  'specialFullyNestedMode',
-  'init4',
-  'elcr',
-  'elcrMask',
-] as const satisfies readonly (keyof PicState)[];
+/** The words are in the order of the state's fields. */
+type PicField = keyof PicState;
 
-type PicField = (typeof PIC_FIELDS)[number];
-
-const FIELD_AT = Object.fromEntries(PIC_FIELDS.map((field, i) => [field, i])) as Readonly<
+const FIELD_AT = Object.fromEntries(PIC_STATE_FIELDS.map((field, i) => [field, i])) as Readonly<
   Record<PicField, number>
 >;
 
@@ -168,11 +149,13 @@ export class Pic {
   }
 
   getState(): PicState {
-    return Object.fromEntries(PIC_FIELDS.map((field) => [field, this.#get(field)])) as unknown as PicState;
+    return Object.fromEntries(
+      PIC_STATE_FIELDS.map((field) => [field, this.#get(field)]),
+    ) as unknown as PicState;
   }
 
   setState(state: PicState): void {
-    for (const field of PIC_FIELDS) this.#set(field, state[field] & 0xff);
+    for (const field of PIC_STATE_FIELDS) this.#set(field, state[field] & 0xff);
     this.#set('priorityAdd', state.priorityAdd & 7);
     this.#set('elcrMask', this.#elcrMask);
     this.elcr = state.elcr;
