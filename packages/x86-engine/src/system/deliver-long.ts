@@ -1,13 +1,14 @@
 /** Events in IA-32e mode (Intel SDM Vol. 3A §6.14 "Exception and Interrupt Handling in 64-bit Mode"). */
 import type { Segment } from '@vireo/hypervisor';
-import { type Gate, gateOf, isCode, isConforming, isNull, readSegment } from './descriptor.ts';
+import { type Gate, isConforming } from './descriptor.ts';
 import type { GuestEvent } from './guest-event.ts';
-import { GuestFault, selectorError, VECTOR, vectorError } from './guest-fault.ts';
+import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
+import { readGate, readHandlerSegment } from './handler.ts';
 import { isCanonical, nullStackSegment, type Processor, privilegeLevel, RFLAGS } from './processor.ts';
 
-const GATE_BYTES = 16;
 const INTERRUPT_GATE = 14;
 const TRAP_GATE = 15;
+const LONG_MODE_GATES = { gateBytes: 16, types: [INTERRUPT_GATE, TRAP_GATE] } as const;
 /** Where the 64-bit TSS has RSP0 and IST1 (§7.7 "Task Management in 64-bit Mode"). */
 const TSS_RSP0 = 4;
 const TSS_IST1 = 36;
@@ -16,8 +17,9 @@ export function deliverInLongMode(processor: Processor, event: GuestEvent): void
   const { general, special, memory } = processor;
   const external = event.source !== 'software';
   const cpl = privilegeLevel(processor);
-  const gate = readGate(processor, event, cpl);
-  const code = readHandlerSegment(processor, gate, cpl, external);
+  const gate = readGate(processor, event, cpl, LONG_MODE_GATES);
+  if (!isCanonical(gate.offset)) throw new GuestFault(VECTOR.GP, 0);
+  const code = readHandlerSegment(processor, gate, { cpl, external, isSuitable: is64Bit });
   const privilege = isConforming(code) ? cpl : code.dpl;
   const newStack = stackFor(processor, gate, privilege, cpl, external);
   const frame = [
@@ -44,33 +46,7 @@ function savedFlags({ general }: Processor, { source, vector }: GuestEvent): big
   return source === 'exception' && vector !== VECTOR.DB ? general.rflags | RFLAGS.RF : general.rflags;
 }
 
-function readGate({ special, memory }: Processor, { vector, source }: GuestEvent, cpl: number): Gate {
-  const error = vectorError(vector, source !== 'software');
-  const offset = vector * GATE_BYTES;
-  if (offset + GATE_BYTES - 1 > special.idt.limit) throw new GuestFault(VECTOR.GP, error);
-  const gva = special.idt.base + BigInt(offset);
-  const gate = gateOf(memory.read(gva, 8, 'system'), memory.read(gva + 8n, 8, 'system'));
-  if (gate.type !== INTERRUPT_GATE && gate.type !== TRAP_GATE) throw new GuestFault(VECTOR.GP, error);
-  if (source === 'software' && gate.dpl < cpl) throw new GuestFault(VECTOR.GP, error);
-  if (!gate.present) throw new GuestFault(VECTOR.NP, error);
-  if (!isCanonical(gate.offset)) throw new GuestFault(VECTOR.GP, 0);
-  return gate;
-}
-
-function readHandlerSegment(
-  processor: Processor,
-  { selector }: Gate,
-  cpl: number,
-  external: boolean,
-): Segment {
-  if (isNull(selector)) throw new GuestFault(VECTOR.GP, external ? 1 : 0);
-  const code = readSegment(processor, selector, { external });
-  const error = selectorError(selector, external);
-  if (!isCode(code) || code.dpl > cpl || !code.long || code.defaultBig)
-    throw new GuestFault(VECTOR.GP, error);
-  if (!code.present) throw new GuestFault(VECTOR.NP, error);
-  return code;
-}
+const is64Bit = ({ long, defaultBig }: Segment): boolean => long && !defaultBig;
 
 function stackFor(
   { general, special, memory }: Processor,

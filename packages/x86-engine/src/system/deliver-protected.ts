@@ -1,17 +1,16 @@
 /** Events in protected mode, from virtual-8086 mode too (Intel SDM Vol. 3A §6.12 "Exception and Interrupt Handling"). Task gates are not done. */
 import type { Segment } from '@vireo/hypervisor';
-import { type Gate, gateOf, isCode, isConforming, isNull, readSegment } from './descriptor.ts';
+import { isConforming, isNull, readStackSegment } from './descriptor.ts';
 import type { GuestEvent } from './guest-event.ts';
-import { GuestFault, selectorError, VECTOR, vectorError } from './guest-fault.ts';
+import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
+import { readGate, readHandlerSegment } from './handler.ts';
 import { operatingMode, type Processor, privilegeLevel, RFLAGS } from './processor.ts';
 
-const GATE_BYTES = 8;
-/** Descriptor types: 16-bit interrupt and trap gates, 32-bit ones. */
-const GATE_TYPES: readonly number[] = [6, 7, 14, 15];
+/** Interrupt and trap gates, of 16 bits and of 32. */
+const PROTECTED_MODE_GATES = { gateBytes: 8, types: [6, 7, 14, 15] } as const;
 const IS_TRAP = 1;
 const IS_32_BIT = 8;
 const TSS_32_BIT = 8;
-const WRITABLE_DATA = 2;
 
 interface Stack {
   readonly segment: Segment;
@@ -22,9 +21,10 @@ export function deliverInProtectedMode(processor: Processor, event: GuestEvent):
   const { general, special, memory } = processor;
   const external = event.source !== 'software';
   const cpl = privilegeLevel(processor);
-  const gate = readGate(processor, event, cpl);
+  const gate = readGate(processor, event, cpl, PROTECTED_MODE_GATES);
   const fromVirtual8086 = operatingMode(processor) === 'virtual-8086';
-  const code = readHandlerSegment(processor, gate, cpl, external);
+  const code = readHandlerSegment(processor, gate, { cpl, external, isSuitable: () => true });
+  if (gate.offset > BigInt(code.limit)) throw new GuestFault(VECTOR.GP, external ? 1 : 0);
   const privilege = isConforming(code) ? cpl : code.dpl;
   if (fromVirtual8086 && privilege !== 0)
     throw new GuestFault(VECTOR.GP, selectorError(gate.selector, external));
@@ -70,32 +70,6 @@ function frameOf(
   ];
 }
 
-function readGate({ special, memory }: Processor, { vector, source }: GuestEvent, cpl: number): Gate {
-  const error = vectorError(vector, source !== 'software');
-  const offset = vector * GATE_BYTES;
-  if (offset + GATE_BYTES - 1 > special.idt.limit) throw new GuestFault(VECTOR.GP, error);
-  const gate = gateOf(memory.read(special.idt.base + BigInt(offset), 8, 'system'), 0n);
-  if (!GATE_TYPES.includes(gate.type)) throw new GuestFault(VECTOR.GP, error);
-  if (source === 'software' && gate.dpl < cpl) throw new GuestFault(VECTOR.GP, error);
-  if (!gate.present) throw new GuestFault(VECTOR.NP, error);
-  return gate;
-}
-
-function readHandlerSegment(
-  processor: Processor,
-  { selector, offset }: Gate,
-  cpl: number,
-  external: boolean,
-): Segment {
-  if (isNull(selector)) throw new GuestFault(VECTOR.GP, external ? 1 : 0);
-  const code = readSegment(processor, selector, { external });
-  const error = selectorError(selector, external);
-  if (!isCode(code) || code.dpl > cpl) throw new GuestFault(VECTOR.GP, error);
-  if (!code.present) throw new GuestFault(VECTOR.NP, error);
-  if (offset > BigInt(code.limit)) throw new GuestFault(VECTOR.GP, external ? 1 : 0);
-  return code;
-}
-
 /** SS and ESP of a privilege level, from the TSS (§7.2.1 "Task-State Segment (TSS)"). */
 function readStack(processor: Processor, privilege: number, external: boolean): Stack {
   const { special, memory } = processor;
@@ -109,12 +83,7 @@ function readStack(processor: Processor, privilege: number, external: boolean): 
   const pointer = memory.read(gva, is32 ? 4 : 2, 'system');
   const selector = Number(memory.read(gva + (is32 ? 4n : 2n), 2, 'system'));
   if (isNull(selector)) throw new GuestFault(VECTOR.TS, external ? 1 : 0);
-  const segment = readSegment(processor, selector, { external, fault: VECTOR.TS });
-  const error = selectorError(selector, external);
-  const isWritable = segment.nonSystem && !isCode(segment) && (segment.type & WRITABLE_DATA) !== 0;
-  if ((selector & 3) !== privilege || segment.dpl !== privilege || !isWritable)
-    throw new GuestFault(VECTOR.TS, error);
-  if (!segment.present) throw new GuestFault(VECTOR.SS, error);
+  const segment = readStackSegment(processor, selector, privilege, { external, fault: VECTOR.TS });
   return { segment, pointer };
 }
 

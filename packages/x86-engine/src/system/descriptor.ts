@@ -4,6 +4,7 @@ import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
 import type { Processor } from './processor.ts';
 
 const TABLE_INDICATOR = 4;
+const WRITABLE_DATA = 2;
 
 /** The segment that 8 bytes of a descriptor table describe. */
 export function segmentOf(descriptor: bigint, selector: number): Segment {
@@ -74,4 +75,23 @@ export function gateOf(low: bigint, high: bigint): Gate {
     present: bits(47, 1) === 1n,
     stackTable: Number(bits(32, 3)),
   };
+}
+
+/**
+ * Reads a stack segment for a privilege level. @throws GuestFault: `fault` when it is none for it, #SS when it is not
+ * present
+ */
+export function readStackSegment(
+  processor: Processor,
+  selector: number,
+  privilege: number,
+  { external = false, fault = VECTOR.GP as number } = {},
+): Segment {
+  const segment = readSegment(processor, selector, { external, fault });
+  const error = selectorError(selector, external);
+  const isWritable = segment.nonSystem && !isCode(segment) && (segment.type & WRITABLE_DATA) !== 0;
+  if ((selector & 3) !== privilege || segment.dpl !== privilege || !isWritable)
+    throw new GuestFault(fault, error);
+  if (!segment.present) throw new GuestFault(VECTOR.SS, error);
+  return segment;
 }

@@ -1,6 +1,6 @@
 /** IRET, IRETD and IRETQ (Intel SDM Vol. 2A "IRET/IRETD/IRETQ—Interrupt Return"). Returns to another task (NT) are not done. */
 import type { Segment } from '@vireo/hypervisor';
-import { isCode, isConforming, isNull, readSegment } from './descriptor.ts';
+import { isCode, isConforming, isNull, readSegment, readStackSegment } from './descriptor.ts';
 import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
 import {
   isCanonical,
@@ -11,7 +11,6 @@ import {
   RFLAGS,
 } from './processor.ts';
 
-const WRITABLE_DATA = 2;
 /** What IRET may set: not VM, and IF and IOPL only with the privilege to. */
 const ALWAYS = 0x25_4dd5n;
 
@@ -117,13 +116,7 @@ function stackSegment(processor: Processor, selector: number, privilege: number,
       throw new GuestFault(VECTOR.GP, 0);
     return nullStackSegment(privilege);
   }
-  const segment = readSegment(processor, selector);
-  const error = selectorError(selector, false);
-  const isWritable = segment.nonSystem && !isCode(segment) && (segment.type & WRITABLE_DATA) !== 0;
-  if ((selector & 3) !== privilege || segment.dpl !== privilege || !isWritable)
-    throw new GuestFault(VECTOR.GP, error);
-  if (!segment.present) throw new GuestFault(VECTOR.SS, error);
-  return segment;
+  return readStackSegment(processor, selector, privilege);
 }
 
 function checkTarget(rip: bigint, code: Segment, isLongMode: boolean): void {

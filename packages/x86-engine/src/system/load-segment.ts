@@ -1,11 +1,10 @@
 /** What loading a segment register checks and does (Intel SDM Vol. 2B "MOV—Move", Vol. 3A §5.6 "Privilege Level Checking when Accessing Data Segments"). */
 import type { Segment, SegmentName } from '@vireo/hypervisor';
-import { isCode, isConforming, isNull, readSegment } from './descriptor.ts';
+import { isCode, isConforming, isNull, readSegment, readStackSegment } from './descriptor.ts';
 import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
 import { nullStackSegment, operatingMode, type Processor, privilegeLevel } from './processor.ts';
 
 const READABLE_CODE = 2;
-const WRITABLE_DATA = 2;
 const LDT_TYPE = 2;
 const AVAILABLE_TSS = 9;
 const AVAILABLE_TSS_16 = 1;
@@ -45,12 +44,7 @@ function stackSegment(processor: Processor, selector: number): Segment {
     if (!isAllowed || (selector & 3) !== cpl) throw new GuestFault(VECTOR.GP, 0);
     return nullStackSegment(cpl);
   }
-  const segment = readSegment(processor, selector);
-  const error = selectorError(selector, false);
-  const isWritable = segment.nonSystem && !isCode(segment) && (segment.type & WRITABLE_DATA) !== 0;
-  if ((selector & 3) !== cpl || segment.dpl !== cpl || !isWritable) throw new GuestFault(VECTOR.GP, error);
-  if (!segment.present) throw new GuestFault(VECTOR.SS, error);
-  return markAccessed(processor, segment);
+  return markAccessed(processor, readStackSegment(processor, selector, cpl));
 }
 
 /** Intel SDM Vol. 2A "LLDT—Load Local Descriptor Table Register". */
