@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { printLine } from './errors.ts';
+import { launch } from './run/launch.ts';
 import { type RawValues, RUN_OPTIONS, toRunOptions } from './run/options.ts';
 
 const USAGE_ERROR = 2;
@@ -61,10 +62,7 @@ function makeProgram(setStatus: (status: number) => void): Command {
   for (const { name, value, help } of RUN_OPTIONS)
     run.addOption(new Option(value ? `--${name} <${value}>` : `--${name}`, help));
   run.addHelpText('after', RUN_HELP).action(async (values: Record<string, unknown>) => {
-    const options = toRunOptions(toRawValues(values));
-    const { makeVcpuThreads } = await import('@vireo/vmm/vcpu/vcpu-thread');
-    const { runVirtualMachine } = await import('./run/run.ts');
-    setStatus(await runVirtualMachine(options, makeVcpuThreads(options.cpus)));
+    setStatus(await launch(toRunOptions(toRawValues(values))));
   });
   doctor
     .addOption(new Option('--format <FORMAT>', 'how to say it').choices(['text', 'json']).default('text'))
