@@ -1,5 +1,5 @@
 /** The engine's interpreter with the memory that tested code sees on silicon: one instruction at a time. */
-import { CODE_TABLE_BYTES, CODE_TABLE_ENTRY_BYTES, NO_CODE } from '@vireo/x86-engine/code-table';
+import { emptyCodeTable } from '@vireo/x86-engine/code-table';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
 import { EXIT } from '@vireo/x86-engine/exit-reason';
 import {
@@ -9,8 +9,8 @@ import {
 } from '@vireo/x86-engine/interpreter/interpreter-module';
 import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
 import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
-import { FLAG_BIT, FLAGS_KIND, TURN_PF, TURN_SF } from '@vireo/x86-engine/status-flags';
-import { NO_PAGE, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '@vireo/x86-engine/tlb';
+import { FLAG_BIT, setStatusFlags } from '@vireo/x86-engine/status-flags';
+import { emptyTlb, setTlbEntry } from '@vireo/x86-engine/tlb';
 import { type Decoded, decode } from '@vireo/x86-isa';
 import { LAYOUT } from './native/address-space.ts';
 
@@ -129,21 +129,12 @@ export class EngineMachine {
     this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
     // An empty table: every jump comes back to us.
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
-    for (let at = CODE_TABLE; at < CODE_TABLE + CODE_TABLE_BYTES; at += CODE_TABLE_ENTRY_BYTES)
-      this.#view.setBigUint64(at, NO_CODE, true);
+    emptyCodeTable(this.#view, CODE_TABLE);
     this.#view.setBigInt64(STATE + offsetOf('stackMask'), -1n, true);
-    for (let at = TLB; at < TLB + TLB_BYTES; at += TLB_ENTRY_BYTES) {
-      this.#view.setBigInt64(at + TLB_ENTRY.readPage, NO_PAGE, true);
-      this.#view.setBigInt64(at + TLB_ENTRY.writePage, NO_PAGE, true);
-    }
-    for (const { gva, lengthBytes, at, writable } of WINDOWS) {
-      for (let page = 0; page < lengthBytes; page += PAGE_BYTES) {
-        const entry = TLB + (((gva + page) / PAGE_BYTES) % TLB_ENTRIES) * TLB_ENTRY_BYTES;
-        this.#view.setBigInt64(entry + TLB_ENTRY.readPage, BigInt(gva + page), true);
-        if (writable) this.#view.setBigInt64(entry + TLB_ENTRY.writePage, BigInt(gva + page), true);
-        this.#view.setInt32(entry + TLB_ENTRY.addend, (at - gva) | 0, true);
-      }
-    }
+    emptyTlb(this.#view, TLB);
+    for (const { gva, lengthBytes, at, writable } of WINDOWS)
+      for (let page = 0; page < lengthBytes; page += PAGE_BYTES)
+        setTlbEntry(this.#view, TLB, { gva: BigInt(gva + page), address: at + page, writable });
   }
 
   #slowAccess(gva: bigint, lengthBytes: number, isWrite: boolean): number {
@@ -158,12 +149,7 @@ export class EngineMachine {
   }
 
   #setFlags(rflags: bigint): void {
-    const bit = (flag: keyof typeof FLAG_BIT) => Number((rflags >> BigInt(FLAG_BIT[flag])) & 1n);
-    const result = bit('ZF') ? 0n : bit('PF') ? 3n : 1n;
-    const kind = FLAGS_KIND.explicit | (bit('SF') ? TURN_SF : 0) | (bit('ZF') && !bit('PF') ? TURN_PF : 0);
-    this.#view.setBigInt64(STATE + offsetOf('flagsResult'), result, true);
-    this.#view.setBigUint64(STATE + offsetOf('flagsA'), rflags & 0xffffn, true);
-    this.#view.setUint32(STATE + offsetOf('flagsKind'), kind, true);
+    setStatusFlags(this.state, Number(rflags & 0xffffn));
     this.#view.setBigUint64(STATE + offsetOf('otherFlags'), rflags & OTHER_FLAGS, true);
   }
 

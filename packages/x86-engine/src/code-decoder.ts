@@ -3,13 +3,7 @@
  * that always jumps, the end of the page, or a limit.
  */
 import { type Decoded, decode, type ModeBits } from '@vireo/x86-isa';
-import {
-  CODE_TABLE_ENTRIES,
-  CODE_TABLE_ENTRY,
-  CODE_TABLE_ENTRY_BYTES,
-  codeTablePlace,
-  NO_CODE,
-} from './code-table.ts';
+import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace, emptyCodeTable } from './code-table.ts';
 import type { RecordWriter } from './interpreter/record-writer.ts';
 import { RECORD_BYTES } from './record.ts';
 
@@ -47,9 +41,7 @@ export class CodeDecoder {
 
   /** Forgets all decoded code. */
   clear(): void {
-    const { codeTable } = this.#layout;
-    for (let place = 0; place < CODE_TABLE_ENTRIES; place++)
-      this.#view.setBigUint64(codeTable + place * CODE_TABLE_ENTRY_BYTES, NO_CODE, true);
+    emptyCodeTable(this.#view, this.#layout.codeTable);
     this.#next = this.#layout.records;
   }
 

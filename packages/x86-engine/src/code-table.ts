@@ -15,7 +15,12 @@ export const CODE_TABLE_ENTRY_BYTES = 16;
 export const CODE_TABLE_BYTES = CODE_TABLE_ENTRIES * CODE_TABLE_ENTRY_BYTES;
 
 /** Not canonical: no code is there. */
-export const NO_CODE = 0x8000_0000_0000_0000n;
+const NO_CODE = 0x8000_0000_0000_0000n;
+
+export function emptyCodeTable(view: DataView, table: number): void {
+  for (let entry = table; entry < table + CODE_TABLE_BYTES; entry += CODE_TABLE_ENTRY_BYTES)
+    view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, NO_CODE, true);
+}
 
 /** The place of an address; the same is computed in WebAssembly (interpreter/goto-function.ts). */
 export function codeTablePlace(rip: bigint): number {

@@ -30,12 +30,6 @@ const FIELDS = {
   /** Ones where the stack pointer has address bits: 16, 32 or 64 of them. */
   stackMask: 8,
   flagsKind: 4,
-  /** Why the interpreter returned (exit-reason.ts). */
-  exitReason: 4,
-  /** The linear address of the access that faulted. */
-  faultGva: 8,
-  /** What kind of access it was. */
-  faultAccess: 4,
   /** The address of the TLB in use. */
   tlb: 4,
   /** The address of the table of decoded code (code-table.ts). */

@@ -2,7 +2,7 @@
 export const EXIT = {
   /** The last record was run, and `rip` is behind it. */
   stopped: 0,
-  /** An access to memory faulted; `faultGva` and `faultAccess` say which. */
+  /** An access to memory faulted: the slow way, which refused it, knows which. */
   memoryFault: 1,
   /** Code at `rip` is not in the table, or `pending` is set. */
   jump: 2,

@@ -5,7 +5,7 @@
 export const TLB_ENTRIES = 1024;
 
 /** A page's linear address, or this: no page's. */
-export const NO_PAGE = -1n;
+const NO_PAGE = -1n;
 
 export const TLB_ENTRY = {
   /** The page that may be read through this entry. 64 bits, like the next two. */
@@ -17,3 +17,22 @@ export const TLB_ENTRY = {
 
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+
+export function emptyTlb(view: DataView, tlb: number): void {
+  for (let entry = tlb; entry < tlb + TLB_BYTES; entry += TLB_ENTRY_BYTES) {
+    view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
+    view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
+  }
+}
+
+/** Lets a page be read, and written if it may be; `address` is where it is in our memory. */
+export function setTlbEntry(
+  view: DataView,
+  tlb: number,
+  { gva, address, writable }: { readonly gva: bigint; readonly address: number; readonly writable: boolean },
+): void {
+  const entry = tlb + Number((gva >> 12n) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  view.setBigInt64(entry + TLB_ENTRY.readPage, gva, true);
+  view.setBigInt64(entry + TLB_ENTRY.writePage, writable ? gva : NO_PAGE, true);
+  view.setInt32(entry + TLB_ENTRY.addend, address - Number(BigInt.asIntN(32, gva)), true);
+}

@@ -1,6 +1,6 @@
 /** From bytes to an instruction of the table, with its operands' places (Intel SDM Vol. 2A chapter 2 "Instruction Format"). */
 import { type ModRm, REX, readModRm } from './address-form.ts';
-import { ByteReader, OutOfBytes } from './byte-reader.ts';
+import { ByteReader, MAX_INSTRUCTION_BYTES, OutOfBytes } from './byte-reader.ts';
 import { type Candidate, candidates } from './decode-table.ts';
 import type { Encoding } from './instruction.ts';
 import type { MandatoryPrefix, OpcodeMap } from './opcode.ts';
@@ -44,7 +44,6 @@ interface Prefixes {
 }
 
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
-const MAX_BYTES = 15;
 
 export function decode(bytes: Uint8Array, modeBits: ModeBits, start = 0): Decoded | Undecodable {
   const reader = new ByteReader(bytes, start);
@@ -52,7 +51,7 @@ export function decode(bytes: Uint8Array, modeBits: ModeBits, start = 0): Decode
     return decodeFrom(reader, modeBits);
   } catch (error) {
     if (!(error instanceof OutOfBytes)) throw error;
-    return bytes.length - start >= MAX_BYTES ? 'too-long' : 'truncated';
+    return bytes.length - start >= MAX_INSTRUCTION_BYTES ? 'too-long' : 'truncated';
   }
 }
 
@@ -107,31 +106,27 @@ function readPrefixes(reader: ByteReader, modeBits: ModeBits): Prefixes {
   };
   for (;;) {
     const byte = reader.peek();
-    const segment = SEGMENT_PREFIXES.indexOf(byte);
-    // In 64-bit mode ES, CS, SS and DS overrides are ignored (§2.1.1 "Instruction Prefixes").
-    if (segment >= 0) {
-      if (modeBits !== 64 || segment >= 4) prefixes.segment = segment;
-    } else if (byte === 0x66) prefixes.operandSize = true;
-    else if (byte === 0x67) prefixes.addressSize = true;
-    else if (byte === 0xf0) prefixes.lock = true;
-    else if (byte === 0xf2) prefixes.repeat = 'f2';
-    else if (byte === 0xf3) prefixes.repeat = 'f3';
-    else if (modeBits === 64 && byte >> 4 === 4) {
-      reader.byte();
-      const next = reader.peek();
-      if (isPrefix(next, modeBits)) continue;
-      return { ...prefixes, rex: byte & 15, hasRex: true };
-    } else return prefixes;
+    const isRex = modeBits === 64 && byte >> 4 === 4;
+    if (!isRex && !takeLegacyPrefix(prefixes, byte, modeBits)) return prefixes;
+    prefixes.rex = isRex ? byte & 15 : 0;
+    prefixes.hasRex = isRex;
     reader.byte();
   }
 }
 
-function isPrefix(byte: number, modeBits: ModeBits): boolean {
-  return (
-    SEGMENT_PREFIXES.includes(byte) ||
-    [0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte) ||
-    (modeBits === 64 && byte >> 4 === 4)
-  );
+/** @returns whether the byte is one */
+function takeLegacyPrefix(prefixes: Prefixes, byte: number, modeBits: ModeBits): boolean {
+  const segment = SEGMENT_PREFIXES.indexOf(byte);
+  // In 64-bit mode ES, CS, SS and DS overrides are ignored (§2.1.1 "Instruction Prefixes").
+  if (segment >= 0) {
+    if (modeBits !== 64 || segment >= 4) prefixes.segment = segment;
+  } else if (byte === 0x66) prefixes.operandSize = true;
+  else if (byte === 0x67) prefixes.addressSize = true;
+  else if (byte === 0xf0) prefixes.lock = true;
+  else if (byte === 0xf2) prefixes.repeat = 'f2';
+  else if (byte === 0xf3) prefixes.repeat = 'f3';
+  else return false;
+  return true;
 }
 
 function readOpcode(reader: ByteReader): { map: OpcodeMap; byte: number } {

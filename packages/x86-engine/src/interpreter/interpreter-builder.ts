@@ -210,7 +210,6 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
 
   /** Goes on with the next record. */
   end(typeIndex: number, recordBytes: number): void {
-    this.#operands.finish();
     const { code } = this;
     code.get(STATE_LOCAL).get(RECORD_LOCAL).i32(recordBytes).op(I32.add);
     code.get(RECORD_LOCAL).load(32, recordBytes + RECORD.handler);

@@ -178,8 +178,6 @@ export class OperandAccess {
     code.op(I32.eqz).if(() => code.branchTo(restart));
   }
 
-  finish(): void {}
-
   /** Leaves a register's address on the stack, but for the offset that is returned. */
   #registerBase({ source, implied, registers }: OperandSpec): number {
     const first = REGISTERS[registers];

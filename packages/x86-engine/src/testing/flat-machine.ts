@@ -11,7 +11,7 @@ import {
 } from '../interpreter/interpreter-module.ts';
 import { RecordWriter } from '../interpreter/record-writer.ts';
 import { listVariants, VariantIndex } from '../interpreter/variants.ts';
-import { NO_PAGE, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '../tlb.ts';
+import { emptyTlb, setTlbEntry, TLB_BYTES } from '../tlb.ts';
 
 const PAGE_BYTES = 4096;
 /** So much of an instruction may be on the next page. */
@@ -49,10 +49,7 @@ export class FlatMachine {
     this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     this.#view.setBigInt64(STATE + offsetOf('stackMask'), -1n, true);
-    for (let at = TLB; at < TLB + TLB_BYTES; at += TLB_ENTRY_BYTES) {
-      this.#view.setBigInt64(at + TLB_ENTRY.readPage, NO_PAGE, true);
-      this.#view.setBigInt64(at + TLB_ENTRY.writePage, NO_PAGE, true);
-    }
+    emptyTlb(this.#view, TLB);
   }
 
   load(gva: number, bytes: Uint8Array): void {
@@ -89,10 +86,7 @@ export class FlatMachine {
   #slowAccess(gva: bigint, lengthBytes: number): number {
     if (gva < 0n || gva + BigInt(lengthBytes) > BigInt(RAM_BYTES)) return 0;
     const page = gva & -BigInt(PAGE_BYTES);
-    const entry = TLB + (Number(page / BigInt(PAGE_BYTES)) % TLB_ENTRIES) * TLB_ENTRY_BYTES;
-    this.#view.setBigInt64(entry + TLB_ENTRY.readPage, page, true);
-    this.#view.setBigInt64(entry + TLB_ENTRY.writePage, page, true);
-    this.#view.setInt32(entry + TLB_ENTRY.addend, RAM, true);
+    setTlbEntry(this.#view, TLB, { gva: page, address: RAM + Number(page), writable: true });
     return RAM + Number(gva);
   }
 }

@@ -26,7 +26,7 @@ export function withLaneByImmediate(e: Builder, a: Value, immediate: Value, valu
     ),
   );
   const place = e.binary('and', immediate, e.constant(8, 128 / bits - 1));
-  const chosen = bits < 8 ? place : bits === 8 ? place : e.zeroExtend(place, bits);
+  const chosen = bits <= 8 ? place : e.zeroExtend(place, bits);
   const mask = vector.binary(`${shape}.eq`, numbers, vector.splat(shape, chosen));
   return vector.bitselect(mask, vector.splat(shape, value), a);
 }

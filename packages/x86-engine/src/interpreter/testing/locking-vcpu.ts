@@ -1,7 +1,7 @@
 /** A vCPU's thread for locked-instructions.test.ts: runs the same few instructions again and again, as others do at once. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
-import { TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '../../tlb.ts';
+import { setTlbEntry } from '../../tlb.ts';
 import type { InterpreterExports } from '../interpreter-module.ts';
 
 export interface LockingVcpuData {
@@ -13,7 +13,6 @@ export interface LockingVcpuData {
 }
 
 export const MAX_VCPUS = 4;
-const PAGE_BYTES = 4096;
 /** Where things are: a TLB for all vCPUs, each vCPU's records, and what all of them write. */
 export const TLB = 0x10000;
 export const RECORDS = 0x20000;
@@ -33,18 +32,12 @@ function run({ module, memory, id, rounds }: LockingVcpuData, vcpus: number): vo
   const exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
   const view = new DataView(memory.buffer);
   view.setUint32(stateOf(id) + offsetOf('tlb'), TLB, true);
-  fillTlb(view);
+  // The data is where its linear address says.
+  setTlbEntry(view, TLB, { gva: BigInt(DATA), address: DATA, writable: true });
   const barrier = new Int32Array(memory.buffer, BARRIER, 1);
   Atomics.add(barrier, 0, 1);
   while (Atomics.load(barrier, 0) < vcpus);
   for (let round = 0; round < rounds; round++) exports.run(stateOf(id), recordsOf(id));
-}
-
-/** The data is where its linear address says. */
-function fillTlb(view: DataView): void {
-  const entry = TLB + ((DATA / PAGE_BYTES) % TLB_ENTRIES) * TLB_ENTRY_BYTES;
-  view.setBigInt64(entry + TLB_ENTRY.readPage, BigInt(DATA), true);
-  view.setBigInt64(entry + TLB_ENTRY.writePage, BigInt(DATA), true);
 }
 
 if (parentPort) {

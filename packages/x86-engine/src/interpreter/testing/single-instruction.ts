@@ -2,7 +2,7 @@
 import { decode, type ModeBits, type StatusFlag } from '@vireo/x86-isa';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { EXIT } from '../../exit-reason.ts';
-import { FLAG_BIT, FLAGS_KIND, TURN_PF, TURN_SF } from '../../status-flags.ts';
+import { FLAG_BIT, setStatusFlags } from '../../status-flags.ts';
 import { type InterpreterExports, makeInterpreter, stopHandler } from '../interpreter-module.ts';
 import { RecordWriter } from '../record-writer.ts';
 import { listVariants, VariantIndex } from '../variants.ts';
@@ -46,7 +46,11 @@ export class SingleInstruction {
     const decoded = decode(Uint8Array.from(code), this.#modeBits);
     if (typeof decoded === 'string') throw new Error(`${code} is ${decoded}`);
     this.#registers.fill(0n).set(registers);
-    this.#setFlags(flags);
+    const state = new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
+    setStatusFlags(
+      state,
+      flags.reduce((word, flag) => word | (1 << FLAG_BIT[flag]), 0),
+    );
     const end = this.#writer.write(RECORDS, decoded, 0);
     this.#writer.end(end, stopHandler(this.#variants), decoded.lengthBytes);
     const reason = this.#exports.run(STATE, RECORDS);
@@ -57,15 +61,5 @@ export class SingleInstruction {
         exception: this.#view.getUint32(STATE + offsetOf('exceptionVector'), true),
       }),
     };
-  }
-
-  #setFlags(flags: readonly StatusFlag[]): void {
-    const has = (flag: StatusFlag) => flags.includes(flag);
-    const word = flags.reduce((sum, flag) => sum | (1 << FLAG_BIT[flag]), 0);
-    const turnPf = has('ZF') && !has('PF') ? TURN_PF : 0;
-    const kind = FLAGS_KIND.explicit | (has('SF') ? TURN_SF : 0) | turnPf;
-    this.#view.setBigInt64(STATE + offsetOf('flagsResult'), has('ZF') ? 0n : has('PF') ? 3n : 1n, true);
-    this.#view.setBigUint64(STATE + offsetOf('flagsA'), BigInt(word), true);
-    this.#view.setUint32(STATE + offsetOf('flagsKind'), kind, true);
   }
 }
