@@ -15,7 +15,7 @@ const F64: FloatFormat = { bits: 64, fractionBits: 52, bias: 1023 };
 /** Numbers of one case that go together: exponents around one, so that sums and products meet limits. */
 export class VectorOperands {
   readonly #random: Random;
-  /** From -1 to 1: what part of the bias the exponents are around; undefined: any. */
+  /** From -1 to 1: what part of the bias the exponents are around; all the same when undefined. */
   readonly #center: number | undefined;
   readonly #spread: number;
 

@@ -74,7 +74,7 @@ export interface Builder {
 
   constant(bits: ValueBits, value: number | bigint): Value;
   binary(operation: BinaryOperation, a: Value, b: Value): Value;
-  /** `count` has any width and must be less than the width of `a`. */
+  /** `count` may have another width, and must be less than the width of `a`. */
   shift(operation: ShiftOperation, a: Value, count: Value): Value;
   compare(comparison: Comparison, a: Value, b: Value): Value;
   not(a: Value): Value;
