@@ -2,6 +2,7 @@
 import { emptyCodeTable } from '@vireo/x86-engine/code-table';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
 import { EXIT } from '@vireo/x86-engine/exit-reason';
+import { setFlatSegments } from '@vireo/x86-engine/flat-segments';
 import {
   type InterpreterExports,
   makeInterpreter,
@@ -10,6 +11,7 @@ import {
 import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
 import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
 import { FLAG_BIT, setStatusFlags } from '@vireo/x86-engine/status-flags';
+import { bareHost } from '@vireo/x86-engine/testing/bare-host';
 import { emptyTlb, setTlbEntry } from '@vireo/x86-engine/tlb';
 import { type Decoded, decode } from '@vireo/x86-isa';
 import { LAYOUT } from './native/address-space.ts';
@@ -66,7 +68,7 @@ export class EngineMachine {
     );
     const slow = (isWrite: boolean) => (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
       this.#slowAccess(gva, lengthBytes, isWrite);
-    const host = { memory: this.#memory, slowRead: slow(false), slowWrite: slow(true), random: () => 0n };
+    const host = { memory: this.#memory, ...bareHost(slow(false), slow(true)) };
     this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
     this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
     this.#end = stopHandler(variants);
@@ -121,7 +123,7 @@ export class EngineMachine {
     this.#code = code;
     this.#decoded = typeof decoded === 'string' ? undefined : decoded;
     if (typeof decoded !== 'string')
-      this.#writer.end(this.#writer.write(RECORDS, decoded, 0), this.#end, decoded.lengthBytes);
+      this.#writer.end(this.#writer.write(RECORDS, decoded, 0, 64), this.#end, decoded.lengthBytes);
     return this.#decoded;
   }
 
@@ -130,7 +132,7 @@ export class EngineMachine {
     // An empty table: every jump comes back to us.
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     emptyCodeTable(this.#view, CODE_TABLE);
-    this.#view.setBigInt64(STATE + offsetOf('stackMask'), -1n, true);
+    setFlatSegments(this.#view, STATE);
     emptyTlb(this.#view, TLB);
     for (const { gva, lengthBytes, at, writable } of WINDOWS)
       for (let page = 0; page < lengthBytes; page += PAGE_BYTES)

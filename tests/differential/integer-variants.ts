@@ -12,7 +12,9 @@ function runsHere({ rm, encoding, operandBits }: Variant): boolean {
 }
 
 export function integerVariants(): Variant[] {
-  return listVariants().filter((variant) => runsHere(variant) && !isVector(variant));
+  return listVariants().filter(
+    (variant) => !variant.instruction.system && runsHere(variant) && !isVector(variant),
+  );
 }
 
 /** @returns undefined for what can be compared */

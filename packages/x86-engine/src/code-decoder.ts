@@ -68,7 +68,7 @@ export class CodeDecoder {
     for (let count = 0; count < MAX_INSTRUCTIONS && at < pageBytes; count++) {
       const decoded = decode(bytes, modeBits, at);
       if (typeof decoded === 'string') break;
-      this.#next = this.#writer.write(this.#next, decoded, at);
+      this.#next = this.#writer.write(this.#next, decoded, at, modeBits);
       at += decoded.lengthBytes;
       if (alwaysJumps(decoded)) break;
     }

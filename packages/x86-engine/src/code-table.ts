@@ -1,6 +1,7 @@
 /**
- * Where decoded code is, by its linear address: what jumps look into. An entry is found by the address only, so a table
- * is emptied when addresses come to mean something else.
+ * Where decoded code is, by its linear address: what jumps look into. An entry counts while its generation is the vCPU's
+ * local or global one: a new local generation drops all entries but those of global pages, and both drop all (Intel SDM
+ * Vol. 3A §4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches").
  */
 export const CODE_TABLE_ENTRIES = 8192;
 
@@ -9,6 +10,8 @@ export const CODE_TABLE_ENTRY = {
   rip: 0,
   /** The address of its first record. 32 bits. */
   record: 8,
+  /** 32 bits. */
+  generation: 12,
 } as const;
 
 export const CODE_TABLE_ENTRY_BYTES = 16;

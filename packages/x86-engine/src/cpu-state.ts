@@ -16,8 +16,13 @@ const FIELDS = {
   general: 16 * 8,
   /** Always 0: the base, index or segment base that an address does not have. */
   zero: 8,
-  /** Bases of ES, CS, SS, DS, FS, GS. */
-  segmentBases: 6 * 8,
+  /** Bases of ES, CS, SS, DS, FS, GS as they count in the mode at hand, and of a segment that has none. */
+  segmentBases: 7 * 8,
+  /** Of the same, how many bytes may be read and written, from offset 0; 0 where only the slow way knows. */
+  segmentReadable: 7 * 8,
+  segmentWritable: 7 * 8,
+  /** Ones where linear addresses have bits: 32 or 64 of them. */
+  linearMask: 8,
   /** The address of the instruction that is being decoded, or that raised something. */
   rip: 8,
   /** What the relative addresses of decoded records are relative to. */
@@ -36,6 +41,13 @@ const FIELDS = {
   codeTable: 4,
   /** Not 0: at its next jump the vCPU returns to the host, which has something for it. */
   pending: 4,
+  /** How many jumps are made before the vCPU returns to the host to look at the time. */
+  budget: 4,
+  /** What entries of the code table are valid: those of these two generations. */
+  localGeneration: 4,
+  globalGeneration: 4,
+  /** Not 0: the system's side has ended the instruction otherwise, and the handler returns. */
+  leave: 4,
   /** The vector of the exception that was raised, when that is why the interpreter returned. */
   exceptionVector: 4,
   /** Intel SDM Vol. 1 §10.2.3 "MXCSR Control and Status Register". */

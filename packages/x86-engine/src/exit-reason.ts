@@ -8,4 +8,6 @@ export const EXIT = {
   jump: 2,
   /** `exceptionVector` was raised by the instruction at `rip`, and nothing of it has happened. */
   exception: 3,
+  /** The system's side has left the guest, or goes on at `rip`. */
+  system: 4,
 } as const;

@@ -9,6 +9,7 @@
  */
 import type { FloatBuilder } from './float-builder.ts';
 import type { Bits, Source } from './operand.ts';
+import type { SystemOperation } from './system-operation.ts';
 import type { Value, ValueBits } from './value.ts';
 
 export type { Value, ValueBits } from './value.ts';
@@ -107,6 +108,16 @@ export interface Builder {
   resultFlags(result: Value, others: { CF: Value; OF: Value; AF?: Value }): void;
   /** Sets these and leaves the others. */
   setFlags(flags: Partial<Record<StatusFlag, Value>>): void;
+
+  /**
+   * Has the system's side do an operation, which may raise an exception, leave the guest or go on elsewhere: what comes
+   * after it is then not done. @returns 64 bits, of those that give something
+   */
+  system(operation: SystemOperation, a?: Value, b?: Value): Value;
+  /** The number of the register that an operand names, in 64 bits. */
+  numberOf(operand: Operand): Value;
+  /** The linear address of a memory operand, in 64 bits; no access is made. */
+  linearAddressOf(operand: Operand): Value;
 
   /** Raises an exception; nothing of the instruction has happened. */
   raise(exception: 'DE' | 'UD' | 'GP' | 'NM' | 'MF' | 'XM'): void;

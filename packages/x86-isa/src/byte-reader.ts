@@ -35,12 +35,13 @@ export class ByteReader {
   }
 
   /** Little-endian, sign-extended. */
-  signed(lengthBytes: 1 | 2 | 4 | 8): bigint {
+  signed(lengthBytes: 1 | 2 | 3 | 4 | 8): bigint {
     const at = this.#at;
     if (at + lengthBytes > this.#end) throw new OutOfBytes();
     this.#at += lengthBytes;
     if (lengthBytes === 8) return this.#view.getBigInt64(at, true);
     if (lengthBytes === 4) return BigInt(this.#view.getInt32(at, true));
+    if (lengthBytes === 3) return BigInt(this.#view.getUint16(at, true) | (this.#view.getInt8(at + 2) << 16));
     return BigInt(lengthBytes === 2 ? this.#view.getInt16(at, true) : this.#view.getInt8(at));
   }
 }

@@ -204,18 +204,25 @@ function readImmediate(
 ): bigint | undefined {
   let value: bigint | undefined;
   for (const operand of operands) {
-    if (operand.source === 'offset') value = reader.signed((addressBits / 8) as 2 | 4 | 8);
+    if (operand.source === 'far-pointer') value = readFarPointer(reader, operandBits);
+    else if (operand.source === 'offset') value = reader.signed((addressBits / 8) as 2 | 4 | 8);
     else if (isEncoded(operand)) value = reader.signed(encodedBytes(operand, operandBits));
   }
   return value;
+}
+
+/** The offset comes first, the selector after it. */
+function readFarPointer(reader: ByteReader, operandBits: 16 | 32 | 64): bigint {
+  const offset = BigInt.asUintN(operandBits === 16 ? 16 : 32, reader.signed(operandBits === 16 ? 2 : 4));
+  return (BigInt.asUintN(16, reader.signed(2)) << 32n) | offset;
 }
 
 function isEncoded({ source, implied }: OperandSpec): boolean {
   return (source === 'immediate' && implied === undefined) || source === 'relative';
 }
 
-function encodedBytes({ encoded }: OperandSpec, operandBits: 16 | 32 | 64): 1 | 2 | 4 | 8 {
+function encodedBytes({ encoded }: OperandSpec, operandBits: 16 | 32 | 64): 1 | 2 | 3 | 4 | 8 {
   if (encoded === 'v') return (operandBits / 8) as 2 | 4 | 8;
   if (encoded === 'z') return operandBits === 16 ? 2 : 4;
-  return (encoded! / 8) as 1 | 2 | 4;
+  return (encoded! / 8) as 1 | 2 | 3 | 4;
 }

@@ -6,4 +6,5 @@ export type { Encoding, Feature, Instruction } from './instruction.ts';
 export { INSTRUCTIONS } from './instructions.ts';
 export type { Opcode, OpcodeMap } from './opcode.ts';
 export { type Bits, bitsOf, type OperandSpec, type RegisterClass } from './operand.ts';
+export { SYSTEM_OPERATIONS, type SystemOperation } from './system-operation.ts';
 export type * from './vector-builder.ts';

@@ -59,6 +59,8 @@ export interface Encoding extends EncodingOptions {
 export interface InstructionDefinition {
   readonly encodings: readonly Encoding[];
   readonly feature?: Feature;
+  /** What it does is the system's side's (system-operation.ts), or the host's system does not let programs do it. */
+  readonly system?: true;
   /** Flags that the manual calls undefined afterwards: what the processor leaves there is not compared. */
   readonly undefinedFlags?: readonly StatusFlag[];
   semantics(e: Builder, ...operands: Operand[]): void;
@@ -93,4 +95,8 @@ export function enc(
 
 export function instruction(mnemonic: string, definition: InstructionDefinition): Instruction {
   return { mnemonic, ...definition };
+}
+
+export function systemInstruction(mnemonic: string, definition: InstructionDefinition): Instruction {
+  return { mnemonic, system: true, ...definition };
 }

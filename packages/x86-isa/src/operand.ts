@@ -48,7 +48,7 @@ export interface OperandKind {
   /** The number of an implied register, or the value of an implied constant. */
   readonly implied?: number;
   /** Bits of an immediate in the instruction, if fewer than its width: sign-extended. 'z': 16 or 32 by operand size. */
-  readonly encoded?: 8 | 16 | 32 | 'z' | 'v';
+  readonly encoded?: 8 | 16 | 24 | 32 | 'z' | 'v';
   /** Memory must be aligned to the width, else #GP (Intel SDM Vol. 1 §4.1.1 "Alignment of Words, Doublewords, Quadwords, and Double Quadwords"). */
   readonly aligned?: true;
 }
@@ -91,6 +91,7 @@ const KINDS = {
   vy: general('vvvv', 'y'),
   /** ModRM.rm, which must be a register. */
   rrmv: general('rm-register', 'v'),
+  rry: general('rm-register', 'y'),
   m: general('rm-memory', 'v'),
   m8: general('rm-memory', 8),
   m16: general('rm-memory', 16),
@@ -114,6 +115,8 @@ const KINDS = {
   one: { ...general('immediate', 8), implied: 1 },
   imm8: immediate(8, 8),
   imm16: immediate(16, 16),
+  /** ENTER's two: 16 bits of size, then 8 of the nesting level. */
+  imm24: immediate(32, 24),
   /** One byte, sign-extended to the operand size. */
   imm8s: immediate('v', 8),
   /** Two or four bytes, sign-extended to the operand size. */
@@ -127,7 +130,8 @@ const KINDS = {
   sreg: { ...general('reg', 16), registers: 'segment' },
   creg: { ...general('reg', 64), registers: 'control' },
   dreg: { ...general('reg', 64), registers: 'debug' },
-  far: general('far-pointer', 'v'),
+  /** The selector above an offset of 32 bits. */
+  far: general('far-pointer', 64),
   x: xmm('reg', 128),
   /** The low part of an XMM register: a write leaves the rest. */
   x64: xmm('reg', 64),

@@ -6,33 +6,47 @@ import { RECORD } from '../record.ts';
 import { Code, type FunctionType } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
 
-/** (state, record, linear address) → exit reason. */
+/** (state, record, RIP) → exit reason. */
 export const GOTO_TYPE: FunctionType = { parameters: ['i32', 'i32', 'i64'], results: ['i32'] };
 
 const STATE = 0;
 const TARGET = 2;
 /** As in codeTablePlace. */
 const FOLD_SHIFT = 13;
+const CODE_SEGMENT_BASE = offsetOf('segmentBases') + 8;
 
 export function gotoFunction(handlerType: number): Code {
   const code = new Code(GOTO_TYPE);
   const entry = code.local('i32');
-  const record = code.local('i32');
-  const low = () => code.get(TARGET).op(CONVERT.i32WrapI64);
-  low();
-  low()
-    .i32(FOLD_SHIFT)
-    .op(I32.shrU, I32.xor)
+  const low = code.local('i32');
+  const linear = code.local('i64');
+  const budget = code.local('i32');
+  code.get(TARGET).get(STATE).load(64, CODE_SEGMENT_BASE).op(I64.add).tee(linear);
+  code.op(CONVERT.i32WrapI64).tee(low).get(low).i32(FOLD_SHIFT).op(I32.shrU, I32.xor);
+  code
     .i32(CODE_TABLE_ENTRIES - 1)
-    .op(I32.and);
-  code.i32(CODE_TABLE_ENTRY_BYTES).op(I32.mul).get(STATE).load(32, offsetOf('codeTable')).op(I32.add);
-  code.tee(entry).load(64, CODE_TABLE_ENTRY.rip).get(TARGET).op(I64.eq);
-  code.get(STATE).load(32, offsetOf('pending')).op(I32.eqz, I32.and);
-  code.if(() => {
+    .op(I32.and)
+    .i32(CODE_TABLE_ENTRY_BYTES)
+    .op(I32.mul);
+  code.get(STATE).load(32, offsetOf('codeTable')).op(I32.add).tee(entry);
+  code.load(64, CODE_TABLE_ENTRY.rip).get(linear).op(I64.eq);
+  pushIsValid(code, entry);
+  code.get(STATE).load(32, offsetOf('budget')).i32(1).op(I32.sub).set(budget);
+  code.get(STATE).get(budget).store(32, offsetOf('budget'));
+  code.get(budget).i32(0).op(I32.ltS).get(STATE).load(32, offsetOf('pending')).op(I32.or, I32.eqz);
+  code.op(I32.and, I32.and).if(() => {
     code.get(STATE).get(TARGET).store(64, offsetOf('codeBase'));
-    code.get(STATE).get(entry).load(32, CODE_TABLE_ENTRY.record).tee(record);
-    code.get(record).load(32, RECORD.handler).returnCallIndirect(handlerType);
+    code.get(STATE).get(entry).load(32, CODE_TABLE_ENTRY.record).tee(entry);
+    code.get(entry).load(32, RECORD.handler).returnCallIndirect(handlerType);
   });
   code.get(STATE).get(TARGET).store(64, offsetOf('rip'));
   return code.i32(EXIT.jump);
+}
+
+/** Whether the entry is of one of the two generations that are valid (code-table.ts). */
+function pushIsValid(code: Code, entry: number): void {
+  const isOf = (name: 'localGeneration' | 'globalGeneration') =>
+    code.get(entry).load(32, CODE_TABLE_ENTRY.generation).get(STATE).load(32, offsetOf(name)).op(I32.eq);
+  isOf('localGeneration');
+  isOf('globalGeneration').op(I32.or);
 }

@@ -2,7 +2,14 @@
  * Makes an interpreter's handler of an instruction's semantics: a function (state, record) → exit reason that finds its
  * operands in the record and ends by a tail call of the next record's handler.
  */
-import type { Builder, Halves, Operand, Value } from '@vireo/x86-isa';
+import {
+  type Builder,
+  type Halves,
+  type Operand,
+  SYSTEM_OPERATIONS,
+  type SystemOperation,
+  type Value,
+} from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import type { FloatFunctions } from '../float/float-functions.ts';
@@ -23,9 +30,14 @@ import { asValue, asWasm } from './wasm-value.ts';
 export interface Functions extends Memory, FlagCalls {
   readonly vector: VectorFunctions;
   readonly float: FloatFunctions;
+  /** (state, record, operation and operand size, a, b) → 64 bits: the host's system operations. */
+  readonly system: number;
   /** The type of handlers, as the module numbers it. */
   readonly handlerType: number;
 }
+
+/** Where a system call's word has the operand size, above the operation's number. */
+export const OPERAND_BITS_SHIFT = 16;
 
 /** RFLAGS.DF. */
 const DIRECTION_FLAG_BIT = 10;
@@ -74,6 +86,28 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
 
   writeRegister(number: number, value: Value): void {
     this.#operands.writeRegister(() => this.code.get(STATE_LOCAL), asWasm(value), number * 8);
+  }
+
+  system(operation: SystemOperation, a?: Value, b?: Value): Value {
+    const { code } = this;
+    const call = SYSTEM_OPERATIONS.indexOf(operation) | (this.operandBits << OPERAND_BITS_SHIFT);
+    code.get(STATE_LOCAL).get(RECORD_LOCAL).i32(call);
+    for (const argument of [a, b]) {
+      if (argument) this.get(argument);
+      else code.i64(0n);
+    }
+    const result = this.result(64, () => code.call(this.#functions.system));
+    code.get(STATE_LOCAL).load(32, offsetOf('leave'));
+    code.if(() => code.i32(EXIT.system).return());
+    return result;
+  }
+
+  numberOf(operand: Operand): Value {
+    return asValue(this.#operands.numberOf(operand));
+  }
+
+  linearAddressOf(operand: Operand): Value {
+    return asValue(this.#operands.linearAddressOf(operand));
   }
 
   raise(exception: RaisedException): void {
@@ -170,12 +204,10 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     offset: Value,
     bits: number,
   ): number {
-    const wide = this.zeroExtend(offset, 64);
-    return this.#operands.translate(access, bits / 8, () => {
-      this.get(wide);
-      if (place === 'source') this.code.get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64);
-      else this.code.get(STATE_LOCAL).load(64, offsetOf('segmentBases'));
-      this.code.op(I64.add);
+    const wide = asWasm(this.zeroExtend(offset, 64)).local;
+    return this.#operands.translate(access, bits / 8, wide, () => {
+      if (place === 'source') this.code.get(RECORD_LOCAL).load(16, RECORD.segmentBase);
+      else this.code.get(STATE_LOCAL).i32(offsetOf('segmentBases')).op(I32.add);
     });
   }
 
@@ -216,10 +248,29 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     code.returnCallIndirect(typeIndex);
   }
 
+  /** In 64-bit mode the stack segment has no base and no limit. */
   #translateStack(access: 'read' | 'write', offset: Value, bits: number): number {
-    return this.#operands.translate(access, bits / 8, () => {
-      this.get(offset).get(STATE_LOCAL).load(64, offsetOf('stackMask')).op(I64.and);
-      this.code.get(STATE_LOCAL).load(64, STACK_BASE_OFFSET).op(I64.add);
-    });
+    const { code } = this;
+    const { translateRead, translateWrite, segmentedRead, segmentedWrite } = this.#functions;
+    const host = code.local('i32');
+    code.get(STATE_LOCAL).load(64, offsetOf('stackMask')).i64(-1n).op(I64.eq);
+    code.if(
+      () => {
+        code.get(STATE_LOCAL).get(RECORD_LOCAL);
+        this.get(offset).i32(bits / 8);
+        code.call(access === 'read' ? translateRead : translateWrite).set(host);
+      },
+      () => {
+        code.get(STATE_LOCAL).get(RECORD_LOCAL).get(STATE_LOCAL).i32(STACK_BASE_OFFSET).op(I32.add);
+        this.get(offset)
+          .get(STATE_LOCAL)
+          .load(64, offsetOf('stackMask'))
+          .op(I64.and)
+          .i32(bits / 8);
+        code.call(access === 'read' ? segmentedRead : segmentedWrite).set(host);
+      },
+    );
+    code.get(host);
+    return this.#operands.hostOrFault();
   }
 }

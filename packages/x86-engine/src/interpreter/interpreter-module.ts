@@ -7,7 +7,7 @@ import { EXIT } from '../exit-reason.ts';
 import { addFloatFunctions } from '../float/float-functions.ts';
 import { RECORD, RECORD_BYTES } from '../record.ts';
 import { FLAGS_KIND, TURN_PF, TURN_SF } from '../status-flags.ts';
-import { Code } from '../wasm/code.ts';
+import { Code, type FunctionType } from '../wasm/code.ts';
 import { I32, OP } from '../wasm/instructions.ts';
 import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
 import { addArithmeticFunctions } from './arithmetic-functions.ts';
@@ -16,8 +16,8 @@ import { gotoFunction } from './goto-function.ts';
 import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
 import { addLockedFunctions } from './locked-functions.ts';
-import { addTranslation, TRANSLATE_TYPE } from './memory-functions.ts';
-import { pushNextRip } from './rip.ts';
+import { addSegmented, addTranslation, SEGMENTED_TYPE, TRANSLATE_TYPE } from './memory-functions.ts';
+import { pushNextRip, pushRip } from './rip.ts';
 import { listVariants, type Variant } from './variants.ts';
 import { addVectorFunctions } from './vector-functions.ts';
 
@@ -26,9 +26,23 @@ export interface InterpreterImports {
   /** An access that the TLB does not allow (memory-functions.ts). */
   readonly slowRead: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
   readonly slowWrite: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
+  /** An access beyond what the segment's limit allows, as far as that is known (memory-functions.ts). */
+  readonly segmentRead: SegmentAccess;
+  readonly segmentWrite: SegmentAccess;
   /** 64 bits that nobody can guess, for RDRAND and RDSEED. */
   readonly random: () => bigint;
+  /** An operation of the system's side; `call` has its number and the operand size (interpreter-builder.ts). */
+  readonly system: (state: number, record: number, call: number, a: bigint, b: bigint) => bigint;
 }
+
+/** `segment`: the address of its base, in the state. @returns an address in our memory, or 0 */
+export type SegmentAccess = (
+  state: number,
+  record: number,
+  segment: number,
+  offset: bigint,
+  lengthBytes: number,
+) => number;
 
 export interface InterpreterExports {
   /** Runs from a record on. @returns an exit reason */
@@ -37,7 +51,10 @@ export interface InterpreterExports {
   readonly [flag: `flag${string}`]: (state: number) => number;
 }
 
-/** Handlers of the record behind a stretch: one returns to the host, the other goes on at its address. */
+/** As in Functions.system. */
+const SYSTEM_TYPE: FunctionType = { parameters: ['i32', 'i32', 'i32', 'i64', 'i64'], results: ['i64'] };
+
+/** Handlers that are no instruction: one returns to the host before what is there, the other goes on at its address. */
 export const stopHandler = (variants: readonly Variant[]): number => variants.length;
 export const fallThroughHandler = (variants: readonly Variant[]): number => variants.length + 1;
 
@@ -49,16 +66,23 @@ export function makeInterpreter(
   const handlerType = module.typeIndex(HANDLER_TYPE);
   const slowRead = module.importFunction('slowRead', TRANSLATE_TYPE);
   const slowWrite = module.importFunction('slowWrite', TRANSLATE_TYPE);
+  const segmentRead = module.importFunction('segmentRead', SEGMENTED_TYPE);
+  const segmentWrite = module.importFunction('segmentWrite', SEGMENTED_TYPE);
   const random = module.importFunction('random', { parameters: [], results: ['i64'] });
+  const system = module.importFunction('system', SYSTEM_TYPE);
   const flags = addFlagFunctions(module);
   for (const [flag, index] of Object.entries(flags)) module.export(`flag${flag}`, index);
+  const translateRead = addTranslation(module, 'read', slowRead);
+  const translateWrite = addTranslation(module, 'write', slowWrite);
   const functions: Functions = {
     flags,
-    translateRead: addTranslation(module, 'read', slowRead),
-    translateWrite: addTranslation(module, 'write', slowWrite),
+    ...{ translateRead, translateWrite },
+    segmentedRead: addSegmented(module, 'read', { translate: translateRead, slow: segmentRead }),
+    segmentedWrite: addSegmented(module, 'write', { translate: translateWrite, slow: segmentWrite }),
     setResultFlags: module.add(setResultFlags()),
     goto: module.add(gotoFunction(handlerType)),
     handlerType,
+    system,
     locked: addLockedFunctions(module),
     ...addArithmeticFunctions(module, random),
     vector: addVectorFunctions(module),
@@ -87,7 +111,7 @@ function run(handlerType: number): Code {
 function stop(): Code {
   const code = new Code(HANDLER_TYPE);
   code.get(STATE_LOCAL);
-  pushNextRip(code);
+  pushRip(code);
   return code.store(64, offsetOf('rip')).i32(EXIT.stopped);
 }
 

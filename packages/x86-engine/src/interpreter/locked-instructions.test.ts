@@ -36,7 +36,7 @@ class LockingMachine {
     const writer = new RecordWriter(this.memory.buffer, stateOf(id), new VariantIndex(this.#variants));
     let record = recordsOf(id);
     for (let repeat = 0; repeat < REPEATS; repeat++)
-      for (const instruction of instructions) record = writer.write(record, decodeHex(instruction), 0);
+      for (const instruction of instructions) record = writer.write(record, decodeHex(instruction), 0, 64);
     writer.end(record, stopHandler(this.#variants), 0);
     this.setRegister(id, RBX, BigInt(DATA));
   }

@@ -42,3 +42,32 @@ export function addTranslation(module: ModuleBuilder, access: 'read' | 'write', 
   code.get(STATE).get(RECORD).get(GVA).get(LENGTH).returnCall(slow);
   return module.add(code);
 }
+
+/** (state, record, address of the segment's base, offset, bytes) → as above. */
+export const SEGMENTED_TYPE: FunctionType = {
+  parameters: ['i32', 'i32', 'i32', 'i64', 'i32'],
+  results: ['i32'],
+};
+
+/**
+ * The same for an offset in a segment with a limit. `translate` is the function above, `slow` the host's, which finds out
+ * what is wrong.
+ */
+export function addSegmented(
+  module: ModuleBuilder,
+  access: 'read' | 'write',
+  { translate, slow }: { translate: number; slow: number },
+): number {
+  const [state, record, segment, offset, length] = [0, 1, 2, 3, 4];
+  const code = new Code(SEGMENTED_TYPE);
+  const limit = access === 'read' ? offsetOf('segmentReadable') : offsetOf('segmentWritable');
+  code.get(segment).load(64, limit - offsetOf('segmentBases'));
+  code.get(offset).get(length).op(CONVERT.i64ExtendI32U, I64.add, I64.ltU);
+  code.if(() => {
+    code.get(state).get(record).get(segment).get(offset).get(length).returnCall(slow);
+  });
+  code.get(state).get(record);
+  code.get(offset).get(segment).load(64).op(I64.add).get(state).load(64, offsetOf('linearMask')).op(I64.and);
+  code.get(length).returnCall(translate);
+  return module.add(code);
+}

@@ -8,7 +8,7 @@ import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
 import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import type { LockedFunctions } from './locked-functions.ts';
 import { pushRaise } from './raise.ts';
-import type { Variant } from './variants.ts';
+import { addressBitsOf, type Variant } from './variants.ts';
 import { typeOf, type WasmValue } from './wasm-value.ts';
 
 /** Indices of functions that handlers call. */
@@ -16,6 +16,9 @@ export interface Memory {
   /** (state, record, linear address, bytes) → address in our memory, or 0 when it faulted. */
   readonly translateRead: number;
   readonly translateWrite: number;
+  /** (state, record, address of the segment's base, offset, bytes) → the same, of an offset in a segment with a limit. */
+  readonly segmentedRead: number;
+  readonly segmentedWrite: number;
   /** (state, record, linear address) → exit reason: goes on there. */
   readonly goto: number;
   readonly locked: LockedFunctions;
@@ -74,7 +77,8 @@ export class OperandAccess {
   read(operand: Operand): WasmValue {
     const { spec, bits } = accessed(operand);
     const width = scalar(bits);
-    if (spec.source === 'immediate' || spec.source === 'relative') return this.#immediate(spec, width);
+    if (spec.source === 'immediate' || spec.source === 'relative' || spec.source === 'far-pointer')
+      return this.#immediate(spec, width);
     if (!isMemory(spec, this.#variant)) {
       return this.#local(bits, () => {
         const offset = this.#registerBase(spec);
@@ -130,6 +134,21 @@ export class OperandAccess {
     const { spec } = accessed(operand);
     if (!isMemory(spec, this.#variant)) throw new Error('only memory has an address');
     return { bits: 64, local: this.#effectiveAddress(accessed(operand)) };
+  }
+
+  /** What the record has in place of a register's address (record-writer.ts). */
+  numberOf(operand: Operand): WasmValue {
+    const { spec } = accessed(operand);
+    const field = REGISTER_FIELDS[spec.source] ?? RECORD.register;
+    return this.#local(64, () => this.#code.get(RECORD_LOCAL).load(16, field).op(CONVERT.i64ExtendI32U));
+  }
+
+  linearAddressOf(operand: Operand): WasmValue {
+    const effective = this.#effectiveAddress(accessed(operand));
+    return this.#local(64, () => {
+      this.#code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
+      this.#code.get(STATE_LOCAL).load(64, offsetOf('linearMask')).op(I64.and);
+    });
   }
 
   displaced(operand: Operand, { local }: WasmValue): Operand {
@@ -241,33 +260,53 @@ export class OperandAccess {
   /** Where a memory operand is in our memory; leaves the handler when the access faults. */
   #host(operand: Operand, access: 'read' | 'write'): number {
     const target = accessed(operand);
-    const code = this.#code;
     if (target.hostAddress !== undefined) return target.hostAddress;
     const effective = this.#effectiveAddress(target);
-    const pushLinear = () =>
-      code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
-    if (target.spec.aligned) this.#checkAlignment(target.bits / 8, pushLinear);
-    target.hostAddress = this.translate(access, target.bits / 8, pushLinear);
+    const lengthBytes = target.bits / 8;
+    const pushSegment = () => this.#code.get(RECORD_LOCAL).load(16, RECORD.segmentBase);
+    if (target.spec.aligned) this.#checkAlignment(lengthBytes, effective, pushSegment);
+    target.hostAddress = this.translate(access, lengthBytes, effective, pushSegment);
     return target.hostAddress;
   }
 
-  #checkAlignment(lengthBytes: number, pushLinear: () => void): void {
+  #checkAlignment(lengthBytes: number, effective: number, pushSegment: () => void): void {
     const code = this.#code;
-    pushLinear();
+    code.get(effective);
+    pushSegment();
     code
-      .op(CONVERT.i32WrapI64)
+      .load(64)
+      .op(I64.add, CONVERT.i32WrapI64)
       .i32(lengthBytes - 1)
       .op(I32.and);
     code.if(() => pushRaise(code, 'GP'));
   }
 
-  /** The same for the linear address that `pushAddress` leaves on the stack. */
-  translate(access: 'read' | 'write', lengthBytes: number, pushAddress: () => void): number {
+  /**
+   * The same for an offset, in a local variable, in the segment whose base's address `pushSegment` leaves on the stack.
+   * With addresses of 64 bits a segment has no limit.
+   */
+  translate(access: 'read' | 'write', lengthBytes: number, offset: number, pushSegment: () => void): number {
     const code = this.#code;
+    const { translateRead, translateWrite, segmentedRead, segmentedWrite } = this.#memory;
     code.get(STATE_LOCAL).get(RECORD_LOCAL);
-    pushAddress();
-    code.i32(lengthBytes);
-    code.call(access === 'read' ? this.#memory.translateRead : this.#memory.translateWrite);
+    if (addressBitsOf(this.#variant) === 64) {
+      code.get(offset);
+      pushSegment();
+      code.load(64).op(I64.add).i32(lengthBytes);
+      code.call(access === 'read' ? translateRead : translateWrite);
+    } else {
+      pushSegment();
+      code
+        .get(offset)
+        .i32(lengthBytes)
+        .call(access === 'read' ? segmentedRead : segmentedWrite);
+    }
+    return this.hostOrFault();
+  }
+
+  /** Keeps the address in our memory that is on the stack; leaves the handler when it is 0. */
+  hostOrFault(): number {
+    const code = this.#code;
     const host = code.local('i32');
     code.tee(host).op(I32.eqz);
     code.if(() => code.i32(EXIT.memoryFault).return());

@@ -1,5 +1,5 @@
 /** Writes decoded instructions into the engine's memory, as the records that handlers read (record.ts). */
-import type { Decoded, MemoryForm, OperandSpec } from '@vireo/x86-isa';
+import type { Decoded, MemoryForm, ModeBits, OperandSpec } from '@vireo/x86-isa';
 import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import { RECORD, RECORD_BYTES } from '../record.ts';
 import { type RmKind, VariantIndex, type VariantWish } from './variants.ts';
@@ -8,6 +8,11 @@ const BYTES_OF_SEGMENT_BASE = 8;
 /** Registers 4 to 7 of 8 bits without REX: AH, CH, DH, BH. */
 const FIRST_HIGH_BYTE = 4;
 const RSP = 4;
+const RBP = 5;
+/** Segment registers' numbers, and the place of a segment without a base. */
+const SS = 2;
+const DS = 3;
+const NO_SEGMENT = 6;
 
 export class RecordWriter {
   readonly #view: DataView;
@@ -22,7 +27,7 @@ export class RecordWriter {
   }
 
   /** @returns the address after it */
-  write(record: number, decoded: Decoded, ripDelta: number): number {
+  write(record: number, decoded: Decoded, ripDelta: number, modeBits: ModeBits): number {
     const { encoding, operandBits, lock, modrm, lengthBytes } = decoded;
     const rm: RmKind = typeof modrm?.rm === 'number' ? 'register' : `memory${decoded.addressBits}`;
     const usesRm = encoding.operands.some(({ source }) => source.startsWith('rm') || source === 'offset');
@@ -40,7 +45,7 @@ export class RecordWriter {
     const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
     if (form) this.#writeForm(record, form, ripDelta + lengthBytes, popped);
     if (form || encoding.addressed || encoding.operands.some(({ source }) => source === 'offset'))
-      view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded), true);
+      view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded, form, modeBits), true);
     return record + RECORD_BYTES;
   }
 
@@ -72,9 +77,9 @@ export class RecordWriter {
   }
 
   /** In 64-bit mode only FS and GS have bases (Intel SDM Vol. 1 §3.4.2.1 "Segment Registers in 64-Bit Mode"). */
-  #segmentBase({ segment }: Decoded): number {
-    if (segment === undefined) return this.#state + offsetOf('zero');
-    return this.#state + offsetOf('segmentBases') + segment * BYTES_OF_SEGMENT_BASE;
+  #segmentBase({ segment }: Decoded, form: MemoryForm | undefined, modeBits: ModeBits): number {
+    const byDefault = modeBits === 64 ? NO_SEGMENT : form && isOnStack(form) ? SS : DS;
+    return this.#state + offsetOf('segmentBases') + (segment ?? byDefault) * BYTES_OF_SEGMENT_BASE;
   }
 
   #registerOperand(decoded: Decoded): number {
@@ -97,11 +102,15 @@ export class RecordWriter {
     if (registers === 'xmm') return this.#state + offsetOf('xmm') + number * XMM_STRIDE_BYTES;
     // REX has no say in which MMX register it is.
     if (registers === 'mmx') return this.#state + offsetOf('x87') + (number & 7) * MMX_STRIDE_BYTES;
+    if (registers === 'control' || registers === 'debug' || registers === 'segment') return number;
     const general = this.#state + offsetOf('general');
     const isHighByte = width === 8 && !hasRex && number >= FIRST_HIGH_BYTE;
     return isHighByte ? general + (number - FIRST_HIGH_BYTE) * 8 + 1 : general + number * 8;
   }
 }
+
+/** Addresses with ESP or EBP as base are in the stack segment (Intel SDM Vol. 1 §3.7.4 "Specifying a Segment Selector"). */
+const isOnStack = ({ base }: MemoryForm): boolean => base === RSP || base === RBP;
 
 /** Memory at what is in a register that the opcode implies. */
 function impliedForm({ encoding }: Decoded): MemoryForm | undefined {

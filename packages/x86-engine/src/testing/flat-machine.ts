@@ -4,6 +4,7 @@ import { CodeDecoder } from '../code-decoder.ts';
 import { CODE_TABLE_BYTES } from '../code-table.ts';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
+import { setFlatSegments } from '../flat-segments.ts';
 import {
   fallThroughHandler,
   type InterpreterExports,
@@ -12,6 +13,8 @@ import {
 import { RecordWriter } from '../interpreter/record-writer.ts';
 import { listVariants, VariantIndex } from '../interpreter/variants.ts';
 import { emptyTlb, setTlbEntry, TLB_BYTES } from '../tlb.ts';
+
+import { bareHost } from './bare-host.ts';
 
 const PAGE_BYTES = 4096;
 /** So much of an instruction may be on the next page. */
@@ -38,7 +41,7 @@ export class FlatMachine {
     const module = new WebAssembly.Module(makeInterpreter(limits, variants));
     const slow = (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
       this.#slowAccess(gva, lengthBytes);
-    const host = { memory: this.#memory, slowRead: slow, slowWrite: slow, random: () => 0n };
+    const host = { memory: this.#memory, ...bareHost(slow) };
     this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
     const layout = { memory: this.#memory.buffer, codeTable: CODE_TABLE, records: RECORDS };
     this.#decoder = new CodeDecoder(
@@ -48,7 +51,8 @@ export class FlatMachine {
     );
     this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
-    this.#view.setBigInt64(STATE + offsetOf('stackMask'), -1n, true);
+    setFlatSegments(this.#view, STATE);
+    this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
     emptyTlb(this.#view, TLB);
   }
 

@@ -42,6 +42,22 @@ const HINTS = instruction('NOP', {
   semantics() {},
 });
 
+/** Intel SDM Vol. 2A "CLFLUSH—Flush Cache Line" and its like: all that is left of them without caches is that they may fault. */
+const FLUSHES: readonly Instruction[] = [
+  ...(
+    [
+      ['CLFLUSH', 'NP 0F AE /7'] as const,
+      ['CLFLUSHOPT', '66 0F AE /7'] as const,
+      ['CLWB', '66 0F AE /6'] as const,
+    ] as const
+  ).map(([mnemonic, notation]) =>
+    instruction(mnemonic, {
+      encodings: [enc('M', notation, r('m8'))],
+      semantics: (e, line) => void e.read(line!),
+    }),
+  ),
+];
+
 /** Bytes whose mask has its top bit set. If there are none, MASKMOVQ may fault, and AMD's processors let only it do so. */
 function storeMasked(e: Builder, value: Value, mask: Value, count: 8 | 16): void {
   const target = e.readRegister(RDI, e.addressBits);
@@ -71,6 +87,7 @@ export const SSE_CACHE: readonly Instruction[] = [
   fence('MFENCE', 6, 'SSE2'),
   fence('SFENCE', 7, 'SSE'),
   ...PREFETCH,
+  ...FLUSHES,
   HINTS,
   /** At DS:RDI by the manual; here at ES:RDI, which differs only with a segment override, and in protected mode without flat segments. */
   masked('MASKMOVDQU', 'SSE2', enc('RM', '66 0F F7 /r', r('x'), r('xr'))),

@@ -1,6 +1,7 @@
 /** A vCPU's thread for locked-instructions.test.ts: runs the same few instructions again and again, as others do at once. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
+import { bareHost } from '../../testing/bare-host.ts';
 import { setTlbEntry } from '../../tlb.ts';
 import type { InterpreterExports } from '../interpreter-module.ts';
 
@@ -28,7 +29,7 @@ function run({ module, memory, id, rounds }: LockingVcpuData, vcpus: number): vo
   const slow = () => {
     throw new Error('an access outside of the data');
   };
-  const host = { memory, slowRead: slow, slowWrite: slow, random: () => 0n };
+  const host = { memory, ...bareHost(slow) };
   const exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
   const view = new DataView(memory.buffer);
   view.setUint32(stateOf(id) + offsetOf('tlb'), TLB, true);

@@ -3,6 +3,7 @@ import { decode, type ModeBits, type StatusFlag } from '@vireo/x86-isa';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { EXIT } from '../../exit-reason.ts';
 import { FLAG_BIT, setStatusFlags } from '../../status-flags.ts';
+import { bareHost } from '../../testing/bare-host.ts';
 import { type InterpreterExports, makeInterpreter, stopHandler } from '../interpreter-module.ts';
 import { RecordWriter } from '../record-writer.ts';
 import { listVariants, VariantIndex } from '../variants.ts';
@@ -38,7 +39,7 @@ export class SingleInstruction {
     const slow = () => {
       throw new Error('an access to memory');
     };
-    const host = { memory: this.#memory, slowRead: slow, slowWrite: slow, random };
+    const host = { memory: this.#memory, ...bareHost(slow), random };
     this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
   }
 
@@ -51,7 +52,7 @@ export class SingleInstruction {
       state,
       flags.reduce((word, flag) => word | (1 << FLAG_BIT[flag]), 0),
     );
-    const end = this.#writer.write(RECORDS, decoded, 0);
+    const end = this.#writer.write(RECORDS, decoded, 0, this.#modeBits);
     this.#writer.end(end, stopHandler(this.#variants), decoded.lengthBytes);
     const reason = this.#exports.run(STATE, RECORDS);
     return {
