@@ -36,7 +36,7 @@ export class Tsc {
   readonly #at: number;
 
   /** `at` is the index of the first of `TSC_LAYOUT.words` words. */
-  constructor(clock: HostClock, words = new BigInt64Array(TSC_LAYOUT.words), at = 0) {
+  constructor(clock: HostClock, words: BigInt64Array = new BigInt64Array(TSC_LAYOUT.words), at = 0) {
     this.#clock = clock;
     this.#words = words;
     this.#at = at;
