@@ -3,8 +3,8 @@ import type { ByteReader } from './byte-reader.ts';
 
 export interface MemoryForm {
   /** Register numbers. */
-  readonly base?: number;
-  readonly index?: number;
+  readonly base: number | undefined;
+  readonly index: number | undefined;
   /** The index is shifted so far. */
   readonly scale: number;
   readonly displacement: number;
@@ -32,57 +32,54 @@ const FORMS_16: readonly (readonly [base: number, index?: number])[] = [
 export function readModRm(
   reader: ByteReader,
   rex: number,
-  { addressBits, modeBits }: { addressBits: 16 | 32 | 64; modeBits: 16 | 32 | 64 },
+  addressBits: 16 | 32 | 64,
+  modeBits: 16 | 32 | 64,
 ): ModRm {
   const byte = reader.byte();
   const reg = ((byte >> 3) & 7) | (rex & REX.R ? 8 : 0);
-  const mod = byte >> 6;
-  const rm = byte & 7;
-  if (mod === 3) return { byte, reg, rm: rm | (rex & REX.B ? 8 : 0) };
-  const form =
-    addressBits === 16 ? readForm16(reader, mod, rm) : readForm(reader, rex, mod, rm, modeBits === 64);
-  return { byte, reg, rm: form };
+  if (byte >= 0xc0) return { byte, reg, rm: (byte & 7) | (rex & REX.B ? 8 : 0) };
+  const rm = addressBits === 16 ? readForm16(reader, byte) : readForm(reader, rex, byte, modeBits === 64);
+  return { byte, reg, rm };
 }
 
-function readForm16(reader: ByteReader, mod: number, rm: number): MemoryForm {
-  const plain = { scale: 0, ripRelative: false };
-  if (mod === 0 && rm === 6) return { ...plain, displacement: Number(reader.signed(2)) };
+function readForm16(reader: ByteReader, modrm: number): MemoryForm {
+  const mod = modrm >> 6;
+  const rm = modrm & 7;
+  if (mod === 0 && rm === 6) return form(undefined, undefined, 0, reader.signed(2));
   const [base, index] = FORMS_16[rm]!;
-  return {
-    ...plain,
-    base,
-    ...(index === undefined ? {} : { index }),
-    displacement: readDisplacement(reader, mod, 2),
-  };
+  return form(base, index, 0, readDisplacement(reader, mod, 2));
 }
 
-function readForm(reader: ByteReader, rex: number, mod: number, rm: number, is64: boolean): MemoryForm {
-  const high = (bit: number) => (rex & bit ? 8 : 0);
+function readForm(reader: ByteReader, rex: number, modrm: number, is64: boolean): MemoryForm {
+  const mod = modrm >> 6;
+  const rm = modrm & 7;
   if (rm === 4) return readSib(reader, rex, mod);
-  if (mod === 0 && rm === 5) return { scale: 0, displacement: Number(reader.signed(4)), ripRelative: is64 };
-  return {
-    base: rm | high(REX.B),
-    scale: 0,
-    displacement: readDisplacement(reader, mod, 4),
-    ripRelative: false,
-  };
+  if (mod === 0 && rm === 5) return form(undefined, undefined, 0, reader.signed(4), is64);
+  return form(rm | (rex & REX.B ? 8 : 0), undefined, 0, readDisplacement(reader, mod, 4));
 }
 
 function readSib(reader: ByteReader, rex: number, mod: number): MemoryForm {
   const sib = reader.byte();
-  const index = ((sib >> 3) & 7) | (rex & REX.X ? 8 : 0);
   const hasBase = mod !== 0 || (sib & 7) !== 5;
-  return {
-    ...(hasBase ? { base: (sib & 7) | (rex & REX.B ? 8 : 0) } : {}),
-    // RSP cannot be an index; R12 can.
-    ...(index === 4 ? {} : { index }),
-    scale: sib >> 6,
-    displacement: hasBase ? readDisplacement(reader, mod, 4) : Number(reader.signed(4)),
-    ripRelative: false,
-  };
+  const base = hasBase ? (sib & 7) | (rex & REX.B ? 8 : 0) : undefined;
+  const index = ((sib >> 3) & 7) | (rex & REX.X ? 8 : 0);
+  const displacement = hasBase ? readDisplacement(reader, mod, 4) : reader.signed(4);
+  // RSP cannot be an index; R12 can.
+  return form(base, index === 4 ? undefined : index, sib >> 6, displacement);
 }
 
 function readDisplacement(reader: ByteReader, mod: number, wideBytes: 2 | 4): number {
   if (mod === 0) return 0;
-  return Number(reader.signed(mod === 1 ? 1 : wideBytes));
+  return reader.signed(mod === 1 ? 1 : wideBytes);
+}
+
+/** All are made here, so that the engine that runs us sees one shape of object. */
+function form(
+  base: number | undefined,
+  index: number | undefined,
+  scale: number,
+  displacement: number,
+  ripRelative = false,
+): MemoryForm {
+  return { base, index, scale, displacement, ripRelative };
 }

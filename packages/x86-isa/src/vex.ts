@@ -24,14 +24,16 @@ const MAPS: readonly (OpcodeMap | undefined)[] = [undefined, '0f', '0f38', '0f3a
  * Outside 64-bit mode these bytes are LDS and LES, whose operand must be memory: VEX looks like a register there. In
  * real-address and virtual-8086 mode there is no VEX, and what looks like it is invalid either way.
  */
-export function startsVex(reader: ByteReader, modeBits: 16 | 32 | 64): boolean {
-  const byte = reader.peek();
-  return (byte === THREE_BYTES || byte === TWO_BYTES) && (modeBits === 64 || reader.peek(1) >= 0xc0);
+export function startsVex(first: number, reader: ByteReader, modeBits: 16 | 32 | 64): boolean {
+  return (first === THREE_BYTES || first === TWO_BYTES) && (modeBits === 64 || reader.peek() >= 0xc0);
 }
 
-/** @returns undefined for an opcode map that there is not */
-export function readVex(reader: ByteReader, modeBits: 16 | 32 | 64): Vex | undefined {
-  const isLong = reader.byte() === THREE_BYTES;
+/**
+ * What follows the first byte.
+ * @returns undefined for an opcode map that there is not
+ */
+export function readVex(opening: number, reader: ByteReader, modeBits: 16 | 32 | 64): Vex | undefined {
+  const isLong = opening === THREE_BYTES;
   const first = reader.byte();
   const last = isLong ? reader.byte() : first;
   const map = isLong ? MAPS[first & 0x1f] : '0f';

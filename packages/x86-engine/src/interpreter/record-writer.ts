@@ -39,7 +39,7 @@ export class RecordWriter {
     view.setUint16(record + RECORD.rm, this.#rmOperand(decoded), true);
     view.setUint8(record + RECORD.lengthBytes, lengthBytes);
     view.setInt32(record + RECORD.ripDelta, ripDelta, true);
-    view.setBigInt64(record + RECORD.immediate, decoded.immediate ?? 0n, true);
+    this.#writeImmediate(record + RECORD.immediate, decoded.immediate ?? 0);
     if (decoded.vex) this.#writeVvvv(record, encoding.operands, decoded.vex.vvvv);
     const form = typeof modrm?.rm === 'object' ? modrm.rm : impliedForm(decoded);
     const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
@@ -47,6 +47,15 @@ export class RecordWriter {
     if (form || encoding.addressed || encoding.operands.some(({ source }) => source === 'offset'))
       view.setUint16(record + RECORD.segmentBase, this.#segmentBase(decoded, form, modeBits), true);
     return record + RECORD_BYTES;
+  }
+
+  #writeImmediate(at: number, immediate: number | bigint): void {
+    if (typeof immediate === 'bigint') {
+      this.#view.setBigInt64(at, immediate, true);
+      return;
+    }
+    this.#view.setInt32(at, immediate, true);
+    this.#view.setInt32(at + 4, immediate < 0 ? -1 : 0, true);
   }
 
   #writeVvvv(record: number, operands: readonly OperandSpec[], number: number): void {
@@ -115,5 +124,7 @@ const isOnStack = ({ base }: MemoryForm): boolean => base === RSP || base === RB
 /** Memory at what is in a register that the opcode implies. */
 function impliedForm({ encoding }: Decoded): MemoryForm | undefined {
   const operand = encoding.operands.find(({ source }) => source === 'implied-memory');
-  return operand && { base: operand.implied!, scale: 0, displacement: 0, ripRelative: false };
+  return (
+    operand && { base: operand.implied!, index: undefined, scale: 0, displacement: 0, ripRelative: false }
+  );
 }
