@@ -57,25 +57,37 @@ export function listVariants(): Variant[] {
 
 /** Finds a variant's place. */
 export class VariantIndex {
-  readonly #places = new Map<Encoding, Map<string, number>>();
+  /** For each encoding by `key`; `NONE` where there is no such handler. */
+  readonly #places = new Map<Encoding, Int32Array>();
 
   constructor(variants: readonly Variant[] = listVariants()) {
     for (const [place, variant] of variants.entries()) {
-      const places = this.#places.get(variant.encoding) ?? new Map<string, number>();
-      this.#places.set(variant.encoding, places.set(key(variant), place));
+      const places = this.#places.get(variant.encoding) ?? new Int32Array(KEYS).fill(NONE);
+      this.#places.set(variant.encoding, places);
+      places[key(variant)] = place;
     }
   }
 
   find(encoding: Encoding, wanted: VariantWish): number {
     const places = this.#places.get(encoding);
-    const place = places?.get(key(wanted)) ?? places?.get(key({ ...wanted, operandBits: 32 }));
-    if (place === undefined) throw new Error(`no handler for ${encoding.notation}`);
+    let place = places?.[key(wanted)] ?? NONE;
+    // Where the operand size makes no difference, the variant is the one of 32 bits.
+    if (place === NONE) place = places?.[key({ ...wanted, operandBits: 32 })] ?? NONE;
+    if (place === NONE) throw new Error(`no handler for ${encoding.notation}`);
     return place;
   }
 }
 
-function key({ operandBits, rm, lock, repeat }: VariantWish): string {
-  return `${operandBits} ${rm} ${lock} ${repeat}`;
+const NONE = -1;
+const RM_KEYS = { register: 1, memory16: 2, memory32: 3, memory64: 4 } as const;
+const REPEAT_KEYS = { none: 0, rep: 1, repne: 2 } as const;
+const KEYS = 5 << 5;
+
+/** Numbers the wishes that one encoding can be found by: a string for each would cost more than decoding does. */
+function key({ operandBits, rm, lock, repeat }: VariantWish): number {
+  const size = operandBits === 16 ? 0 : operandBits === 32 ? 1 : 2;
+  const rmKey = rm === undefined ? 0 : RM_KEYS[rm];
+  return (rmKey << 5) | (size << 3) | (REPEAT_KEYS[repeat] << 1) | (lock ? 1 : 0);
 }
 
 export function addressBitsOf({ rm }: Variant): OperandBits {
