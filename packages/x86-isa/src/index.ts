@@ -1,6 +1,7 @@
 export type { MemoryForm, ModRm } from './address-form.ts';
 export type * from './builder.ts';
 export { type Decoded, decode, type ModeBits, type Undecodable } from './decode.ts';
+export { disassemble, disassembleBytes, undecodableText } from './disassemble.ts';
 export type * from './float-builder.ts';
 export type { Encoding, Feature, Instruction } from './instruction.ts';
 export { INSTRUCTIONS } from './instructions.ts';

@@ -4,8 +4,8 @@ const FIRST_BYTES = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48, 0x41, 0x4f,
 const ESCAPES: readonly (readonly number[])[] = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]];
 const LENGTH_BYTES = 20;
 
-/** A linear congruential generator modulo 2^32, whose upper bits are used. */
-function generator(seed: number): (limit: number) => number {
+/** A linear congruential generator modulo 2^32, whose upper bits are used: numbers from 0 to below a limit. */
+export function generator(seed: number): (limit: number) => number {
   let state = seed >>> 0;
   return (limit) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
