@@ -16,6 +16,7 @@ import {
   USER_ADDRESSES,
   type Window,
 } from './test-case.ts';
+import { areaAlignment } from './x87-features.ts';
 
 export type { TestCase } from './test-case.ts';
 
@@ -75,9 +76,11 @@ function outsideOfTester(value: bigint): bigint {
   return value >> 32n === BigInt(VOLLEY_GVA) >> 32n ? value & 0xffff_ffffn : value;
 }
 
-/** Operands of 128 bits must be aligned, mostly; of others that is not looked at. */
-function usualAlignment({ encoding }: Variant): number {
-  return encoding.operands.some(({ width }) => width === 128) ? 16 : 1;
+/** Operands of 128 bits and XSAVE areas must be aligned, mostly; of others that is not looked at. */
+function usualAlignment(variant: Variant): number {
+  const area = areaAlignment(variant);
+  if (area !== undefined) return area;
+  return variant.encoding.operands.some(({ width }) => width === 128) ? 16 : 1;
 }
 
 /** With RSP, whose values must be canonical, only small numbers are added to the base. */

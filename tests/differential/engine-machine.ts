@@ -12,6 +12,7 @@ import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
 import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
 import { FLAG_BIT, setStatusFlags } from '@vireo/x86-engine/status-flags';
 import { bareHost } from '@vireo/x86-engine/testing/bare-host';
+import { instantiate } from '@vireo/x86-engine/testing/test-interpreter';
 import { emptyTlb, setTlbEntry } from '@vireo/x86-engine/tlb';
 import { type Decoded, decode } from '@vireo/x86-isa';
 import { LAYOUT } from './native/address-space.ts';
@@ -69,7 +70,7 @@ export class EngineMachine {
     const slow = (isWrite: boolean) => (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
       this.#slowAccess(gva, lengthBytes, isWrite);
     const host = { memory: this.#memory, ...bareHost(slow(false), slow(true)) };
-    this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
+    this.#exports = instantiate(module, host);
     this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
     this.#end = stopHandler(variants);
     this.#fillTlb();
@@ -133,7 +134,7 @@ export class EngineMachine {
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     emptyCodeTable(this.#view, CODE_TABLE);
     setFlatSegments(this.#view, STATE);
-    emptyTlb(this.#view, TLB);
+    emptyTlb(this.#bytes, TLB);
     for (const { gva, lengthBytes, at, writable } of WINDOWS)
       for (let page = 0; page < lengthBytes; page += PAGE_BYTES)
         setTlbEntry(this.#view, TLB, { gva: BigInt(gva + page), address: at + page, writable });

@@ -16,6 +16,7 @@ const CPUINFO_NAMES: Partial<Record<Feature, string>> = {
     'SSE4.2': 'sse4_2',
   },
   ...{ AES: 'aes', PCLMULQDQ: 'pclmulqdq', SHA: 'sha_ni' },
+  ...{ FXSR: 'fxsr', XSAVE: 'xsave', XSAVEOPT: 'xsaveopt', XSAVEC: 'xsavec' },
 };
 
 const HOST: ReadonlySet<string> = new Set(

@@ -2,6 +2,7 @@
 import { listVariants, type Variant } from '@vireo/x86-engine/interpreter/variants';
 import { missingOnHost } from './host-features.ts';
 import { isVector } from './vector-features.ts';
+import { isX87 } from './x87-features.ts';
 
 /**
  * 16-bit addresses, and what is not in 64-bit mode, cannot be encoded there. Of a near branch with an operand size prefix
@@ -13,7 +14,7 @@ function runsHere({ rm, encoding, operandBits }: Variant): boolean {
 
 export function integerVariants(): Variant[] {
   return listVariants().filter(
-    (variant) => !variant.instruction.system && runsHere(variant) && !isVector(variant),
+    (variant) => !variant.instruction.system && runsHere(variant) && !isVector(variant) && !isX87(variant),
   );
 }
 

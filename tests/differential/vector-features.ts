@@ -1,6 +1,7 @@
 /** Which instructions are vector instructions. */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import type { Feature } from '@vireo/x86-isa';
+import { isX87 } from './x87-features.ts';
 
 export { missingOnHost } from './host-features.ts';
 
@@ -11,6 +12,7 @@ const FEATURES: ReadonlySet<Feature> = new Set<Feature>([
 /** CRC32 has the feature SSE4.2, too, and general registers. */
 const GENERAL = 'CRC32';
 
-export function isVector({ instruction: { feature, mnemonic } }: Variant): boolean {
-  return feature !== undefined && FEATURES.has(feature) && mnemonic !== GENERAL;
+export function isVector(variant: Variant): boolean {
+  const { feature, mnemonic } = variant.instruction;
+  return feature !== undefined && FEATURES.has(feature) && mnemonic !== GENERAL && !isX87(variant);
 }

@@ -64,6 +64,19 @@ const FIELDS = {
   vectorScratch: 32,
   /** XMM0 to XMM15, 32 bytes apart: room for the upper halves of YMM0 to YMM15. */
   xmm: 16 * 32,
+  /** Intel SDM Vol. 1 §8.1.8 "x87 FPU Instruction and Data (Operand) Pointers": offsets, without their segments' selectors. */
+  x87Instruction: 8,
+  x87Data: 8,
+  /** 11 bits (§8.1.9 "Last Instruction Opcode"). */
+  x87Opcode: 4,
+  /** What CR0 and CR4 have switched off (fpu-unavailable.ts). */
+  fpuUnavailable: 4,
+  /** Intel SDM Vol. 1 §13.3 "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */
+  xcr0: 8,
+  /** A number that an x87 instruction has from memory, or is about to store. */
+  x87Operand: 16,
+  /** What is loaded or stored as a whole: an XSAVE area's legacy region and header at most. */
+  block: 576,
 } as const;
 
 export type FieldName = keyof typeof FIELDS;

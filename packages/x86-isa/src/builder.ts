@@ -7,23 +7,15 @@
  * leave the state as it was (Intel SDM Vol. 3A §6.6 "Program or Task Restart"). The same goes for the write of an operand
  * in memory that was read before: under LOCK it starts the instruction again when another vCPU has written there meanwhile.
  */
+import type { BlockBuilder } from './block-builder.ts';
 import type { FloatBuilder } from './float-builder.ts';
-import type { Bits, Source } from './operand.ts';
 import type { SystemOperation } from './system-operation.ts';
-import type { Value, ValueBits } from './value.ts';
+import type { Operand, Value, ValueBits } from './value.ts';
 
-export type { Value, ValueBits } from './value.ts';
+export type { Operand, Value, ValueBits } from './value.ts';
 
 import type { VectorBuilder } from './vector-builder.ts';
-
-declare const OPERAND: unique symbol;
-/** An operand of the instruction at hand. */
-export interface Operand {
-  readonly [OPERAND]: true;
-  readonly bits: Bits;
-  readonly source: Source;
-  readonly isMemory: boolean;
-}
+import type { X87Builder } from './x87-builder.ts';
 
 /** The six status flags (Intel SDM Vol. 1 §3.4.3.1 "Status Flags"). */
 export type StatusFlag = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';
@@ -50,6 +42,8 @@ export interface Halves {
 export interface Builder {
   readonly vector: VectorBuilder;
   readonly float: FloatBuilder;
+  readonly x87: X87Builder;
+  readonly block: BlockBuilder;
   /** The operand size of the instruction at hand. */
   readonly operandBits: 16 | 32 | 64;
   /** The address size, of encodings that say they depend on it. */
@@ -60,6 +54,8 @@ export interface Builder {
   read(operand: Operand): Value;
   /** To a register of 32 bits: clears the upper half (Intel SDM Vol. 1 §3.4.1.1 "General-Purpose Registers in 64-Bit Mode"). */
   write(operand: Operand, value: Value): void;
+  /** Faults as a write to memory would, and writes nothing. */
+  checkWrite(operand: Operand): void;
   /** The effective address of a memory operand, of the address size; no access is made. */
   addressOf(operand: Operand): Value;
   /** The operand in memory that is so many bytes further; `offset` has 64 bits and a sign. The sum is cut to the address size. */
@@ -118,6 +114,8 @@ export interface Builder {
   numberOf(operand: Operand): Value;
   /** The linear address of a memory operand, in 64 bits; no access is made. */
   linearAddressOf(operand: Operand): Value;
+  /** XCR0, of 64 bits (Intel SDM Vol. 1 §13.3 "Enabling the XSAVE Feature Set and XSAVE-Enabled Features"). */
+  enabledFeatures(): Value;
 
   /** Raises an exception; nothing of the instruction has happened. */
   raise(exception: 'DE' | 'UD' | 'GP' | 'NM' | 'MF' | 'XM'): void;

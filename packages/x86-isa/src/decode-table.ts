@@ -33,21 +33,27 @@ export class OpcodeRow {
   readonly hasModRm: boolean;
   readonly #modeBits: 16 | 32 | 64;
   readonly #candidates: readonly Candidate[];
-  /** By `Prefixes.selector`, then by ModRM; null: looked for, and there is none. */
+  readonly #needsWholeModRm: boolean;
+  readonly #made: Form[] = [];
+  /**
+   * By `Prefixes.selector`, then by ModRM; null: looked for, and there is none. A guest can have all of it filled, so the
+   * register in ModRM.rm, which makes no difference, does not count.
+   */
   readonly #forms: ((Form | null | undefined)[] | undefined)[];
 
   constructor(candidates: readonly Candidate[], modeBits: 16 | 32 | 64, withVex: boolean) {
     this.hasModRm = candidates.some(({ encoding }) => encoding.opcode.modrm !== undefined);
     this.#modeBits = modeBits;
+    this.#needsWholeModRm = candidates.some(({ encoding }) => encoding.opcode.modrmByte !== undefined);
     this.#candidates = candidates.filter(({ encoding }) => fitsMode(encoding, modeBits));
     this.#forms = new Array(withVex ? SELECTORS.vex : SELECTORS.legacy).fill(undefined);
   }
 
   find(prefixes: Prefixes, modrm: ModRm | undefined): Form | undefined {
     const { selector } = prefixes;
-    this.#forms[selector] ??= new Array(this.hasModRm ? 256 : 1).fill(undefined);
+    this.#forms[selector] ??= new Array(this.#places()).fill(undefined);
     const forms = this.#forms[selector];
-    const place = modrm === undefined ? 0 : modrm.byte;
+    const place = modrm === undefined ? 0 : this.#placeOf(modrm.byte);
     let form = forms[place];
     if (form === undefined) {
       form = this.#choose(prefixes, modrm) ?? null;
@@ -56,17 +62,38 @@ export class OpcodeRow {
     return form ?? undefined;
   }
 
+  #places(): number {
+    if (!this.hasModRm) return 1;
+    return this.#needsWholeModRm ? 256 : 16;
+  }
+
+  /** ModRM.reg, and whether it names two registers. */
+  #placeOf(modrm: number): number {
+    if (this.#needsWholeModRm) return modrm;
+    return ((modrm >> 3) & 7) | (modrm >= 0xc0 ? 8 : 0);
+  }
+
   /** The most specific encoding that fits: with a mandatory prefix before without, the first in the table of the others. */
   #choose(prefixes: Prefixes, modrm: ModRm | undefined): Form | undefined {
     const fitting = this.#candidates.filter(
       ({ encoding }) => fitsModRm(encoding, modrm) && fitsPrefix(encoding, prefixes),
     );
     const chosen = fitting.find(({ encoding }) => encoding.opcode.prefix !== undefined) ?? fitting[0];
-    return chosen && formOf(chosen, operandSize(chosen.encoding, this.#modeBits, prefixes));
+    return chosen && this.#formOf(chosen, operandSize(chosen.encoding, this.#modeBits, prefixes));
+  }
+
+  #formOf(candidate: Candidate, operandBits: 16 | 32 | 64): Form {
+    const isSame = (form: Form) => form.encoding === candidate.encoding && form.operandBits === operandBits;
+    let form = this.#made.find(isSame);
+    if (form === undefined) {
+      form = makeForm(candidate, operandBits);
+      this.#made.push(form);
+    }
+    return form;
   }
 }
 
-function formOf(candidate: Candidate, operandBits: 16 | 32 | 64): Form {
+function makeForm(candidate: Candidate, operandBits: 16 | 32 | 64): Form {
   const { opcode, operands } = candidate.encoding;
   return {
     ...candidate,
@@ -82,6 +109,7 @@ function fitsMode({ modes }: Encoding, modeBits: 16 | 32 | 64): boolean {
   return (modes === 'only-64') === (modeBits === 64);
 }
 
+/** What it looks at is in `OpcodeRow`'s places, too. */
 function fitsModRm({ opcode, operands }: Encoding, modrm: ModRm | undefined): boolean {
   if (opcode.modrmByte !== undefined) return modrm?.byte === opcode.modrmByte;
   if (typeof opcode.modrm === 'number' && modrm && ((modrm.byte >> 3) & 7) !== opcode.modrm) return false;

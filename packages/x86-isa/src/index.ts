@@ -1,11 +1,14 @@
 export type { MemoryForm, ModRm } from './address-form.ts';
+export type * from './block-builder.ts';
 export type * from './builder.ts';
 export { type Decoded, decode, type ModeBits, type Undecodable } from './decode.ts';
 export { disassemble, disassembleBytes, undecodableText } from './disassemble.ts';
 export type * from './float-builder.ts';
-export type { Encoding, Feature, Instruction } from './instruction.ts';
+export type { Encoding, Feature, Instruction, Unit } from './instruction.ts';
 export { INSTRUCTIONS } from './instructions.ts';
 export type { Opcode, OpcodeMap } from './opcode.ts';
 export { type Bits, bitsOf, type OperandSpec, type RegisterClass } from './operand.ts';
 export { SYSTEM_OPERATIONS, type SystemOperation } from './system-operation.ts';
+export { unitOf } from './unit.ts';
 export type * from './vector-builder.ts';
+export type * from './x87-builder.ts';

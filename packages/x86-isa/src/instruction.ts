@@ -25,7 +25,14 @@ export type Feature =
   | 'PCLMULQDQ'
   | 'SHA'
   | 'RDRAND'
-  | 'RDSEED';
+  | 'RDSEED'
+  | 'FXSR'
+  | 'XSAVE'
+  | 'XSAVEOPT'
+  | 'XSAVEC';
+
+/** Parts of the processor that an operating system may have switched off (unit.ts). 'wait' is WAIT alone, 'xsave' XSAVE and its like. */
+export type Unit = 'x87' | 'wait' | 'mmx' | 'sse' | 'xsave';
 
 export interface EncodingOptions {
   /** LOCK may stand before it when its destination is memory. */
@@ -61,6 +68,8 @@ export interface InstructionDefinition {
   readonly feature?: Feature;
   /** What it does is the system's side's (system-operation.ts), or the host's system does not let programs do it. */
   readonly system?: true;
+  /** What it needs that an operating system may have switched off, where its operands do not tell. */
+  readonly unit?: Unit;
   /** Flags that the manual calls undefined afterwards: what the processor leaves there is not compared. */
   readonly undefinedFlags?: readonly StatusFlag[];
   semantics(e: Builder, ...operands: Operand[]): void;

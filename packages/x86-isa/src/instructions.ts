@@ -22,6 +22,7 @@ import { SSE } from './instructions/sse.ts';
 import { STACK } from './instructions/stack.ts';
 import { STRINGS } from './instructions/strings.ts';
 import { SYSTEM } from './instructions/system.ts';
+import { X87 } from './instructions/x87.ts';
 
 export const INSTRUCTIONS: readonly Instruction[] = [
   ...ARITHMETIC,
@@ -46,4 +47,5 @@ export const INSTRUCTIONS: readonly Instruction[] = [
   ...PRIVILEGED_FLAGS,
   ...SEGMENT_INSTRUCTIONS,
   ...SYSTEM,
+  ...X87,
 ];

@@ -98,6 +98,7 @@ const KINDS = {
   m32: general('rm-memory', 32),
   m64: general('rm-memory', 64),
   mv: general('rm-memory', 'v'),
+  m80: general('rm-memory', 80),
   m128: general('rm-memory', 128),
   o8: general('opcode', 8),
   ov: general('opcode', 'v'),
@@ -154,6 +155,8 @@ const KINDS = {
   qm32: mmx('rm', 32),
   qr: mmx('rm-register', 64),
   rr32: general('rm-register', 32),
+  /** ST(i). */
+  sti: { ...general('rm-register', 80), registers: 'x87' },
 } as const satisfies Readonly<Record<string, OperandKind>>;
 
 export type OperandName = keyof typeof KINDS;

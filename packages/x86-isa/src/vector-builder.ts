@@ -60,6 +60,10 @@ export interface VectorBuilder {
   /** A value of 32 or 64 bits in the lowest lane, and zeros above. */
   zeroExtend(value: Value): Value;
 
+  /** An XMM register by its number. */
+  register(number: number): Value;
+  setRegister(number: number, value: Value): void;
+
   /** Raises #MF if an x87 exception is pending, before an instruction uses MMX registers. */
   checkMmx(): void;
   /** After such an instruction the x87 stack is full, and its top is register 0 (Intel SDM Vol. 1 §9.5.1 "MMX Instructions and the x87 FPU Tag Word"). */

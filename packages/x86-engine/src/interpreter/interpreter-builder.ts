@@ -15,6 +15,9 @@ import { EXIT } from '../exit-reason.ts';
 import type { FloatFunctions } from '../float/float-functions.ts';
 import { RECORD } from '../record.ts';
 import { CONVERT, I32, I64, OP } from '../wasm/instructions.ts';
+import type { X87Functions } from '../x87/x87-functions.ts';
+import type { BlockFunctions } from './block-functions.ts';
+import { BlockOperations } from './block-operations.ts';
 import { FlagBuilder, type FlagCalls } from './flag-builder.ts';
 import { FloatOperations } from './float-operations.ts';
 import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
@@ -25,6 +28,7 @@ import { addressBitsOf, type OperandBits, type Variant } from './variants.ts';
 import type { VectorFunctions } from './vector-functions.ts';
 import { VectorOperations } from './vector-operations.ts';
 import { asValue, asWasm } from './wasm-value.ts';
+import { X87Operations } from './x87-operations.ts';
 
 /** What handlers call. */
 export interface Functions extends Memory, FlagCalls {
@@ -32,6 +36,8 @@ export interface Functions extends Memory, FlagCalls {
   readonly float: FloatFunctions;
   /** (state, record, operation and operand size, a, b) → 64 bits: the host's system operations. */
   readonly system: number;
+  readonly x87: X87Functions;
+  readonly block: BlockFunctions;
   /** The type of handlers, as the module numbers it. */
   readonly handlerType: number;
 }
@@ -50,6 +56,8 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
   readonly repeat: Variant['repeat'];
   readonly vector: VectorOperations;
   readonly float: FloatOperations;
+  readonly x87: X87Operations;
+  readonly block: BlockOperations;
   readonly #functions: Functions;
   readonly #operands: OperandAccess;
 
@@ -60,8 +68,10 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     this.repeat = variant.repeat;
     this.vector = new VectorOperations(this.code, functions.vector);
     this.float = new FloatOperations(this.code, functions.float);
+    this.x87 = new X87Operations(this.code, functions.x87);
     this.#functions = functions;
     this.#operands = new OperandAccess(this.code, variant, functions);
+    this.block = new BlockOperations(this.code, this.#operands, functions.block);
   }
 
   get operands(): readonly Operand[] {
@@ -74,6 +84,10 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
 
   write(operand: Operand, value: Value): void {
     this.#operands.write(operand, asWasm(value));
+  }
+
+  checkWrite(operand: Operand): void {
+    this.#operands.hostAddress(operand);
   }
 
   addressOf(operand: Operand): Value {
@@ -108,6 +122,10 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
 
   linearAddressOf(operand: Operand): Value {
     return asValue(this.#operands.linearAddressOf(operand));
+  }
+
+  enabledFeatures(): Value {
+    return this.result(64, () => this.code.get(STATE_LOCAL).load(64, offsetOf('xcr0')));
   }
 
   raise(exception: RaisedException): void {

@@ -2,26 +2,31 @@
  * The interpreter as one WebAssembly module: a handler for each variant of each instruction, in a table in the order of
  * the variants, then what ends a stretch of records.
  */
+import type { StatusFlag } from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import { addFloatFunctions } from '../float/float-functions.ts';
 import { RECORD, RECORD_BYTES } from '../record.ts';
-import { FLAGS_KIND, TURN_PF, TURN_SF } from '../status-flags.ts';
+import { FLAG_BIT, FLAGS_KIND, TURN_PF, TURN_SF } from '../status-flags.ts';
 import { Code, type FunctionType } from '../wasm/code.ts';
 import { I32, OP } from '../wasm/instructions.ts';
 import { type MemoryLimits, ModuleBuilder } from '../wasm/module-builder.ts';
+import { importFloat80 } from '../x87/float80-imports.ts';
+import { addX87Functions } from '../x87/x87-functions.ts';
 import { addArithmeticFunctions } from './arithmetic-functions.ts';
-import { addFlagFunctions } from './flag-functions.ts';
+import { addBlockFunctions } from './block-functions.ts';
+import { addFlagFunctions, type FlagFunctions } from './flag-functions.ts';
 import { gotoFunction } from './goto-function.ts';
 import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import { type Functions, InterpreterBuilder } from './interpreter-builder.ts';
 import { addLockedFunctions } from './locked-functions.ts';
 import { addSegmented, addTranslation, SEGMENTED_TYPE, TRANSLATE_TYPE } from './memory-functions.ts';
 import { pushNextRip, pushRip } from './rip.ts';
+import { addUnitFaults, pushUnitCheck, type UnitFaults } from './unit-check.ts';
 import { listVariants, type Variant } from './variants.ts';
 import { addVectorFunctions } from './vector-functions.ts';
 
-/** What the module imports besides its memory, as `host`. */
+/** What the module imports besides its memory, as `host`; interpreter-instance.ts adds the rest. */
 export interface InterpreterImports {
   /** An access that the TLB does not allow (memory-functions.ts). */
   readonly slowRead: (state: number, record: number, gva: bigint, lengthBytes: number) => number;
@@ -47,6 +52,8 @@ export type SegmentAccess = (
 export interface InterpreterExports {
   /** Runs from a record on. @returns an exit reason */
   readonly run: (state: number, record: number) => number;
+  /** All six, at their places in RFLAGS. */
+  readonly statusFlags: (state: number) => number;
   /** A flag's value, by its name. */
   readonly [flag: `flag${string}`]: (state: number) => number;
 }
@@ -70,8 +77,10 @@ export function makeInterpreter(
   const segmentWrite = module.importFunction('segmentWrite', SEGMENTED_TYPE);
   const random = module.importFunction('random', { parameters: [], results: ['i64'] });
   const system = module.importFunction('system', SYSTEM_TYPE);
+  const float80 = importFloat80(module);
   const flags = addFlagFunctions(module);
   for (const [flag, index] of Object.entries(flags)) module.export(`flag${flag}`, index);
+  module.export('statusFlags', module.add(statusFlags(flags)));
   const translateRead = addTranslation(module, 'read', slowRead);
   const translateWrite = addTranslation(module, 'write', slowWrite);
   const functions: Functions = {
@@ -79,6 +88,7 @@ export function makeInterpreter(
     ...{ translateRead, translateWrite },
     segmentedRead: addSegmented(module, 'read', { translate: translateRead, slow: segmentRead }),
     segmentedWrite: addSegmented(module, 'write', { translate: translateWrite, slow: segmentWrite }),
+    block: addBlockFunctions(module, translateRead, translateWrite),
     setResultFlags: module.add(setResultFlags()),
     goto: module.add(gotoFunction(handlerType)),
     handlerType,
@@ -87,19 +97,35 @@ export function makeInterpreter(
     ...addArithmeticFunctions(module, random),
     vector: addVectorFunctions(module),
     float: addFloatFunctions(module),
+    x87: addX87Functions(module, float80),
   };
-  for (const variant of variants) module.addToTable(module.add(handler(variant, functions, handlerType)));
+  const faults = addUnitFaults(module);
+  for (const variant of variants)
+    module.addToTable(module.add(handler(variant, functions, faults, handlerType)));
   module.addToTable(module.add(stop()));
   module.addToTable(module.add(fallThrough(functions.goto)));
   module.export('run', module.add(run(handlerType)));
   return module.encode();
 }
 
-function handler(variant: Variant, functions: Functions, handlerType: number): Code {
+function handler(variant: Variant, functions: Functions, faults: UnitFaults, handlerType: number): Code {
   const builder = new InterpreterBuilder(variant, functions);
+  pushUnitCheck(builder.code, variant, faults);
   builder.define(() => variant.instruction.semantics(builder, ...builder.operands));
   builder.end(handlerType, RECORD_BYTES);
   return builder.code;
+}
+
+function statusFlags(flags: FlagFunctions): Code {
+  const code = new Code({ parameters: ['i32'], results: ['i32'] });
+  code.i32(0);
+  for (const [flag, place] of Object.entries(FLAG_BIT))
+    code
+      .get(STATE_LOCAL)
+      .call(flags[flag as StatusFlag])
+      .i32(place)
+      .op(I32.shl, I32.or);
+  return code;
 }
 
 function run(handlerType: number): Code {

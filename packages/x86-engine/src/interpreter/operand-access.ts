@@ -5,6 +5,7 @@ import { EXIT } from '../exit-reason.ts';
 import { RECORD } from '../record.ts';
 import type { AtomicBits, Code, MemoryBits } from '../wasm/code.ts';
 import { CONVERT, I32, I64 } from '../wasm/instructions.ts';
+import { pushExtended, storeExtended } from './extended-value.ts';
 import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import type { LockedFunctions } from './locked-functions.ts';
 import { pushRaise } from './raise.ts';
@@ -87,7 +88,10 @@ export class OperandAccess {
     }
     const host = this.#host(operand, spec.access === 'read' ? 'read' : 'write');
     if (this.#restart !== undefined && spec.access === 'read-write') return this.#readLocked(operand, host);
-    return this.#local(bits, () => this.#code.get(host).load(width));
+    return this.#local(bits, () => {
+      if (bits === 80) pushExtended(this.#code, () => this.#code.get(host));
+      else this.#code.get(host).load(width);
+    });
   }
 
   write(operand: Operand, value: WasmValue): void {
@@ -95,6 +99,7 @@ export class OperandAccess {
     if (isMemory(spec, this.#variant)) {
       const host = this.#host(operand, 'write');
       if (this.#restart !== undefined) this.#writeLocked(operand, host, value, this.#restart);
+      else if (bits === 80) storeExtended(this.#code, () => this.#code.get(host), value.local);
       else this.#code.get(host).get(value.local).store(scalar(bits));
       return;
     }
@@ -269,6 +274,13 @@ export class OperandAccess {
     return target.hostAddress;
   }
 
+  /** Leaves a memory operand's linear address on the stack. */
+  pushLinear(operand: Operand): void {
+    const effective = this.#effectiveAddress(accessed(operand));
+    this.#code.get(effective).get(RECORD_LOCAL).load(16, RECORD.segmentBase).load(64).op(I64.add);
+    this.#code.get(STATE_LOCAL).load(64, offsetOf('linearMask')).op(I64.and);
+  }
+
   #checkAlignment(lengthBytes: number, effective: number, pushSegment: () => void): void {
     const code = this.#code;
     code.get(effective);
@@ -323,9 +335,9 @@ export class OperandAccess {
 
 const accessed = (operand: Operand): AccessedOperand => operand as unknown as AccessedOperand;
 
+/** Values of 80 bits are in vectors. */
 function scalar(bits: Bits): MemoryBits {
-  if (bits === 80) throw new Error(`operands of ${bits} bits are not written yet`);
-  return bits;
+  return bits === 80 ? 128 : bits;
 }
 
 function isMemory({ source }: OperandSpec, { rm }: Variant): boolean {

@@ -39,7 +39,7 @@ export class RecordWriter {
     view.setUint16(record + RECORD.rm, this.#rmOperand(decoded), true);
     view.setUint8(record + RECORD.lengthBytes, lengthBytes);
     view.setInt32(record + RECORD.ripDelta, ripDelta, true);
-    this.#writeImmediate(record + RECORD.immediate, decoded.immediate ?? 0);
+    this.#writeImmediate(record + RECORD.immediate, decoded.immediate ?? x87Opcode(decoded));
     if (decoded.vex) this.#writeVvvv(record, encoding.operands, decoded.vex.vvvv);
     const form = typeof modrm?.rm === 'object' ? modrm.rm : impliedForm(decoded);
     const popped = form?.base === RSP && decoded.instruction.mnemonic === 'POP' ? operandBits / 8 : 0;
@@ -109,6 +109,8 @@ export class RecordWriter {
 
   #registerAddress({ width, registers }: OperandSpec, number: number, hasRex: boolean): number {
     if (registers === 'xmm') return this.#state + offsetOf('xmm') + number * XMM_STRIDE_BYTES;
+    // Of ST(i), where it is depends on the top.
+    if (registers === 'x87') return number & 7;
     // REX has no say in which MMX register it is.
     if (registers === 'mmx') return this.#state + offsetOf('x87') + (number & 7) * MMX_STRIDE_BYTES;
     if (registers === 'control' || registers === 'debug' || registers === 'segment') return number;
@@ -120,6 +122,11 @@ export class RecordWriter {
 
 /** Addresses with ESP or EBP as base are in the stack segment (Intel SDM Vol. 1 §3.7.4 "Specifying a Segment Selector"). */
 const isOnStack = ({ base }: MemoryForm): boolean => base === RSP || base === RBP;
+
+/** The 11 bits that say which x87 instruction it was (Intel SDM Vol. 1 §8.1.9 "Last Instruction Opcode"). */
+function x87Opcode({ encoding: { opcode }, modrm }: Decoded): number {
+  return modrm ? ((opcode.byte & 7) << 8) | modrm.byte : 0;
+}
 
 /** Memory at what is in a register that the opcode implies. */
 function impliedForm({ encoding }: Decoded): MemoryForm | undefined {

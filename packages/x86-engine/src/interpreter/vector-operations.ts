@@ -8,7 +8,7 @@ import type {
   VectorShift,
   VectorUnary,
 } from '@vireo/x86-isa';
-import { offsetOf } from '../cpu-state.ts';
+import { offsetOf, XMM_STRIDE_BYTES } from '../cpu-state.ts';
 import type { Code } from '../wasm/code.ts';
 import { I32 } from '../wasm/instructions.ts';
 import {
@@ -93,6 +93,16 @@ export class VectorOperations implements VectorBuilder {
 
   zeroExtend(value: Value): Value {
     return this.withLane(value.bits === 64 ? 'i64x2' : 'i32x4', this.constant(0n), 0, value);
+  }
+
+  register(number: number): Value {
+    const offset = offsetOf('xmm') + number * XMM_STRIDE_BYTES;
+    return this.#result(128, () => this.#code.get(STATE_LOCAL).load(128, offset));
+  }
+
+  setRegister(number: number, value: Value): void {
+    this.#code.get(STATE_LOCAL);
+    this.#get(value).store(128, offsetOf('xmm') + number * XMM_STRIDE_BYTES);
   }
 
   checkMmx(): void {

@@ -1,4 +1,4 @@
-/** Values of the builder as WebAssembly has them: in local variables, zero-extended to an i32 or i64, or a v128. */
+/** Values of the builder as WebAssembly has them: in local variables, zero-extended to an i32, an i64 or a v128. */
 import type { Value, ValueBits } from '@vireo/x86-isa';
 import type { ValueType } from '../wasm/code.ts';
 import { I32, I64 } from '../wasm/instructions.ts';
@@ -13,7 +13,7 @@ export const asWasm = (value: Value): WasmValue => value as unknown as WasmValue
 export const asValue = (value: WasmValue): Value => value as unknown as Value;
 
 export const typeOf = (bits: ValueBits): ValueType => {
-  if (bits === 128) return 'v128';
+  if (bits >= 80) return 'v128';
   return bits === 64 ? 'i64' : 'i32';
 };
 export const arithmeticOf = (bits: ValueBits): typeof I32 => (bits === 64 ? I64 : I32);

@@ -13,8 +13,8 @@ import {
 import { RecordWriter } from '../interpreter/record-writer.ts';
 import { listVariants, VariantIndex } from '../interpreter/variants.ts';
 import { emptyTlb, setTlbEntry, TLB_BYTES } from '../tlb.ts';
-
 import { bareHost } from './bare-host.ts';
+import { instantiate } from './test-interpreter.ts';
 
 const PAGE_BYTES = 4096;
 /** So much of an instruction may be on the next page. */
@@ -42,7 +42,7 @@ export class FlatMachine {
     const slow = (_state: number, _record: number, gva: bigint, lengthBytes: number) =>
       this.#slowAccess(gva, lengthBytes);
     const host = { memory: this.#memory, ...bareHost(slow) };
-    this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
+    this.#exports = instantiate(module, host);
     const layout = { memory: this.#memory.buffer, codeTable: CODE_TABLE, records: RECORDS };
     this.#decoder = new CodeDecoder(
       { ...layout, recordsBytes: RECORDS_BYTES, fallThroughHandler: fallThroughHandler(variants) },
@@ -53,7 +53,7 @@ export class FlatMachine {
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     setFlatSegments(this.#view, STATE);
     this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
-    emptyTlb(this.#view, TLB);
+    emptyTlb(this.#bytes, TLB);
   }
 
   load(gva: number, bytes: Uint8Array): void {

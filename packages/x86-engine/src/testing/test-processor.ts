@@ -1,12 +1,14 @@
 /** A processor with 64 KiB of memory, descriptor tables and a TSS, for tests of what the system instructions do. */
 import {
+  type DebugRegisters,
   GENERAL_REGISTER_NAMES,
   type GeneralRegisters,
   type Segment,
   type SpecialRegisters,
 } from '@vireo/hypervisor';
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
-import type { LinearMemory, Processor } from '../system/processor.ts';
+import type { LinearMemory } from '../system/processor.ts';
+import type { CpuidResult, SystemProcessor } from '../system/system-processor.ts';
 
 export const GDT = 0x1000n;
 export const IDT = 0x2000n;
@@ -39,8 +41,82 @@ export class Memory implements LinearMemory {
       this.#view.setUint8(Number(gva) + at, Number((value >> BigInt(at * 8)) & 0xffn));
   }
 
+  check(gva: bigint, lengthBytes: number, access: 'read' | 'write'): void {
+    this.#check(gva, lengthBytes, access === 'write' ? 2 : 0);
+  }
+
   #check(gva: bigint, lengthBytes: number, errorCode: number): void {
     if (gva < 0n || gva + BigInt(lengthBytes) > 0x10000n) throw new GuestFault(VECTOR.PF, errorCode, gva);
+  }
+}
+
+const PHYSICAL_BITS_LEAF = 0x8000_0008;
+
+/** What the engine does around the operations is noted down: `calls`. CPUID shows every feature; MSRs are what they were set to. */
+export class TestProcessor implements SystemProcessor {
+  readonly general: GeneralRegisters;
+  readonly special: SpecialRegisters;
+  readonly memory: Memory;
+  readonly debug: DebugRegisters = { addresses: [0n, 0n, 0n, 0n], dr6: 0xffff_0ff0n, dr7: 0x400n };
+  readonly tscAux = 7;
+  readonly msrs = new Map<number, bigint>();
+  readonly calls: string[] = [];
+  xcr0 = 1n;
+  features = -1;
+
+  constructor(general: GeneralRegisters, special: SpecialRegisters, memory: Memory) {
+    this.general = general;
+    this.special = special;
+    this.memory = memory;
+  }
+
+  readMsr(index: number): bigint | undefined {
+    return this.msrs.get(index);
+  }
+
+  writeMsr(index: number, value: bigint): boolean {
+    if (!this.msrs.has(index)) return false;
+    this.setMsr(index, value);
+    return true;
+  }
+
+  msr(index: number): bigint {
+    return this.msrs.get(index) ?? 0n;
+  }
+
+  setMsr(index: number, value: bigint): void {
+    this.msrs.set(index, value);
+  }
+
+  cpuid(leaf: number, subleaf: number): CpuidResult {
+    if (leaf === PHYSICAL_BITS_LEAF) return { eax: 40, ebx: 0, ecx: 0, edx: 0 };
+    if (leaf === 0xd) return { eax: 3, ebx: 0, ecx: 0, edx: 0 };
+    const { features } = this;
+    return { eax: subleaf, ebx: features, ecx: features, edx: features };
+  }
+
+  readTsc(): bigint {
+    return 0x1_0000_0002n;
+  }
+
+  invalidateTranslations(which: 'all' | 'non-global'): void {
+    this.calls.push(which);
+  }
+
+  invalidatePage(gva: bigint): void {
+    this.calls.push(`page 0x${gva.toString(16)}`);
+  }
+
+  blockInterrupts(by: 'sti' | 'mov-ss'): void {
+    this.calls.push(by);
+  }
+
+  halt(): void {
+    this.calls.push('halt');
+  }
+
+  hypercall(): void {
+    this.calls.push('hypercall');
   }
 }
 
@@ -82,6 +158,12 @@ export function machine(mode: 'long' | 'protected' | 'real', cpl: 0 | 3 = 0) {
   memory.write(GDT + 0x10n, 8, 0x00_cf_93_00_0000_ffffn);
   memory.write(GDT + 0x18n, 8, codeDescriptor(3, flags));
   memory.write(GDT + 0x20n, 8, 0x00_cf_f3_00_0000_ffffn);
-  const processor: Processor = { general, special, memory };
+  const processor = new TestProcessor(general, special, memory);
   return { memory, general, special, processor };
 }
+
+/** For assert.throws: a fault of this vector and error code. */
+export const faults =
+  (vector: number, errorCode?: number) =>
+  (error: unknown): boolean =>
+    error instanceof GuestFault && error.vector === vector && error.errorCode === errorCode;

@@ -18,7 +18,7 @@ export interface MemoryLimits {
 /** Functions are numbered in the order in which they are imported, then added: all imports come first. */
 export class ModuleBuilder {
   readonly #types: FunctionType[] = [];
-  readonly #imports: { name: string; type: number }[] = [];
+  readonly #imports: { module: string; name: string; type: number }[] = [];
   readonly #functions: Code[] = [];
   readonly #exports: { name: string; index: number }[] = [];
   readonly #table: number[] = [];
@@ -36,10 +36,10 @@ export class ModuleBuilder {
     return known >= 0 ? known : this.#types.push(type) - 1;
   }
 
-  /** Imports `host.NAME`. @returns its index */
-  importFunction(name: string, type: FunctionType): number {
+  /** Imports `host.NAME`, or another module's. @returns its index */
+  importFunction(name: string, type: FunctionType, module = 'host'): number {
     if (this.#functions.length > 0) throw new Error('imports come before functions');
-    return this.#imports.push({ name, type: this.typeIndex(type) }) - 1;
+    return this.#imports.push({ module, name, type: this.typeIndex(type) }) - 1;
   }
 
   /** @returns the function's index */
@@ -64,8 +64,8 @@ export class ModuleBuilder {
       ...[FUNCTION_TYPE, parameters.length, ...parameters.map((it) => VALUE_TYPE[it])],
       ...[results.length, ...results.map((it) => VALUE_TYPE[it])],
     ]);
-    const imports = this.#imports.map(({ name, type }) => [
-      ...[...text('host'), ...text(name), KIND.function, ...unsignedLeb(type)],
+    const imports = this.#imports.map(({ module, name, type }) => [
+      ...[...text(module), ...text(name), KIND.function, ...unsignedLeb(type)],
     ]);
     const exports = this.#exports.map(({ name, index }) => [
       ...[...text(name), KIND.function, ...unsignedLeb(index)],

@@ -219,6 +219,7 @@ const FROM_MMX: readonly Instruction[] = [
 const EMMS = instruction('EMMS', {
   encodings: [enc('NP', 'NP 0F 77')],
   feature: 'MMX',
+  unit: 'mmx',
   semantics(e) {
     e.vector.checkMmx();
     e.vector.leaveMmx();

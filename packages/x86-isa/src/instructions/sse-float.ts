@@ -267,11 +267,13 @@ const CONTROL: readonly Instruction[] = [
   instruction('LDMXCSR', {
     encodings: [enc('M', 'NP 0F AE /2', r('m32'))],
     feature: 'SSE',
+    unit: 'sse',
     semantics: (e, source) => e.float.writeControl(e.read(source!)),
   }),
   instruction('STMXCSR', {
     encodings: [enc('M', 'NP 0F AE /3', w('m32'))],
     feature: 'SSE',
+    unit: 'sse',
     semantics: (e, destination) => e.write(destination!, e.float.readControl()),
   }),
 ];

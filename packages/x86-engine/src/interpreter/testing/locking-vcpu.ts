@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { bareHost } from '../../testing/bare-host.ts';
+import { instantiate } from '../../testing/test-interpreter.ts';
 import { setTlbEntry } from '../../tlb.ts';
-import type { InterpreterExports } from '../interpreter-module.ts';
 
 export interface LockingVcpuData {
   readonly module: WebAssembly.Module;
@@ -30,7 +30,7 @@ function run({ module, memory, id, rounds }: LockingVcpuData, vcpus: number): vo
     throw new Error('an access outside of the data');
   };
   const host = { memory, ...bareHost(slow) };
-  const exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
+  const exports = instantiate(module, host);
   const view = new DataView(memory.buffer);
   view.setUint32(stateOf(id) + offsetOf('tlb'), TLB, true);
   // The data is where its linear address says.

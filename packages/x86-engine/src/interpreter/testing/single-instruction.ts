@@ -1,15 +1,23 @@
-/** The interpreter with a few instructions' handlers only, for tests of what runs one of them without memory. */
+/** The interpreter with a few instructions' handlers only, for tests of what runs one of them with little memory or none. */
 import { decode, type ModeBits, type StatusFlag } from '@vireo/x86-isa';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { EXIT } from '../../exit-reason.ts';
 import { FLAG_BIT, setStatusFlags } from '../../status-flags.ts';
 import { bareHost } from '../../testing/bare-host.ts';
+import { instantiate } from '../../testing/test-interpreter.ts';
+import { emptyTlb, setTlbEntry, TLB_BYTES } from '../../tlb.ts';
 import { type InterpreterExports, makeInterpreter, stopHandler } from '../interpreter-module.ts';
 import { RecordWriter } from '../record-writer.ts';
 import { listVariants, VariantIndex } from '../variants.ts';
 
 const STATE = CPU_STATE_STRIDE_BYTES;
 const RECORDS = 0x8000;
+const TLB = 0x10000;
+const DATA = TLB + TLB_BYTES;
+const MEMORY_PAGES = 2;
+const PAGE_BYTES = 4096;
+/** The one page of memory. */
+export const DATA_GVA = 0x5000n;
 const FLAGS = Object.keys(FLAG_BIT) as StatusFlag[];
 
 export interface Outcome {
@@ -21,7 +29,7 @@ export interface Outcome {
 }
 
 export class SingleInstruction {
-  readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  readonly #memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true });
   readonly #view = new DataView(this.#memory.buffer);
   readonly #registers = new BigUint64Array(this.#memory.buffer, STATE + offsetOf('general'), 16);
   readonly #variants;
@@ -34,22 +42,34 @@ export class SingleInstruction {
     this.#variants = listVariants().filter(({ instruction }) => mnemonics.includes(instruction.mnemonic));
     this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(this.#variants));
     const module = new WebAssembly.Module(
-      makeInterpreter({ minimumPages: 1, maximumPages: 1 }, this.#variants),
+      makeInterpreter({ minimumPages: MEMORY_PAGES, maximumPages: MEMORY_PAGES }, this.#variants),
     );
     const slow = () => {
-      throw new Error('an access to memory');
+      throw new Error('an access outside of memory');
     };
     const host = { memory: this.#memory, ...bareHost(slow), random };
-    this.#exports = new WebAssembly.Instance(module, { host }).exports as unknown as InterpreterExports;
+    this.#exports = instantiate(module, host);
+    this.state.setUint32(offsetOf('tlb'), TLB, true);
+    emptyTlb(new Uint8Array(this.#memory.buffer), TLB);
+    setTlbEntry(this.#view, TLB, { gva: DATA_GVA, address: DATA, writable: true });
+  }
+
+  /** The vCPU's state. */
+  get state(): DataView {
+    return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
+  }
+
+  /** What is at DATA_GVA. */
+  get data(): DataView {
+    return new DataView(this.#memory.buffer, DATA, PAGE_BYTES);
   }
 
   run(code: readonly number[], registers: readonly bigint[], flags: readonly StatusFlag[] = []): Outcome {
     const decoded = decode(Uint8Array.from(code), this.#modeBits);
     if (typeof decoded === 'string') throw new Error(`${code} is ${decoded}`);
     this.#registers.fill(0n).set(registers);
-    const state = new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
     setStatusFlags(
-      state,
+      this.state,
       flags.reduce((word, flag) => word | (1 << FLAG_BIT[flag]), 0),
     );
     const end = this.#writer.write(RECORDS, decoded, 0, this.#modeBits);
