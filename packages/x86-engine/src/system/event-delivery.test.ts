@@ -146,7 +146,9 @@ describe('protected mode', () => {
     setGate(memory, VECTOR.GP, false);
     deliver(processor, fault(VECTOR.GP, 0));
     assert.equal(general.rsp, STACK - 24n);
-    assert.deepEqual(stackOf(memory, general.rsp, 6, 4), [0n, 0x1234n, 0x1bn, 0x202n, USER_STACK, 0x23n]);
+    assert.deepEqual(stackOf(memory, general.rsp, 6, 4), [
+      ...[0n, 0x1234n, 0x1bn, 0x202n | RFLAGS.RF, USER_STACK, 0x23n],
+    ]);
     assert.equal(special.ss.selector, KERNEL_DATA);
   });
 
@@ -185,7 +187,7 @@ describe('real mode', () => {
   test('three words on the stack, and the vector table', () => {
     const { memory, general, special, processor } = machine('real');
     special.idt = { base: 0n, limit: 0x3ff };
-    special.ss = flat({ base: 0n });
+    special.ss = flat({ base: 0n, defaultBig: false });
     special.cs = flat({ selector: 0x123, base: 0x1230n });
     general.rsp = 0n;
     memory.write(0x40n * 4n, 4, 0x0200_0042n);

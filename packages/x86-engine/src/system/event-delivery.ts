@@ -7,12 +7,13 @@ import { deliverInProtectedMode } from './deliver-protected.ts';
 import { deliverInRealMode } from './deliver-real.ts';
 import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, VECTOR } from './guest-fault.ts';
-import { operatingMode, type Processor } from './processor.ts';
+import { operatingMode } from './processor.ts';
+import type { SystemProcessor } from './system-processor.ts';
 
 /** The processor has stopped, as on a real one it would until a reset. */
 export type Delivered = 'delivered' | 'triple-fault';
 
-export function deliver(processor: Processor, event: GuestEvent): Delivered {
+export function deliver(processor: SystemProcessor, event: GuestEvent): Delivered {
   for (let current = event; ; ) {
     try {
       deliverOnce(processor, current);
@@ -27,7 +28,8 @@ export function deliver(processor: Processor, event: GuestEvent): Delivered {
   }
 }
 
-function deliverOnce(processor: Processor, event: GuestEvent): void {
+/** Without what comes of faults on the way. @throws GuestFault; then nothing has changed */
+export function deliverOnce(processor: SystemProcessor, event: GuestEvent): void {
   const mode = operatingMode(processor);
   if (mode === 'real') deliverInRealMode(processor, event);
   else if (mode === 'long') deliverInLongMode(processor, event);

@@ -35,6 +35,9 @@ export class GuestFault extends Error {
   }
 }
 
+export const generalProtection = (errorCode = 0): GuestFault => new GuestFault(VECTOR.GP, errorCode);
+export const undefinedOpcode = (): GuestFault => new GuestFault(VECTOR.UD);
+
 /** A selector's part of an error code (§6.13 "Error Code"). */
 export const selectorError = (selector: number, external: boolean): number =>
   (selector & 0xfffc) | (external ? 1 : 0);

@@ -3,7 +3,7 @@ import type { Segment } from '@vireo/hypervisor';
 import { type Gate, gateOf, isCode, isNull, readSegment } from './descriptor.ts';
 import type { GuestEvent } from './guest-event.ts';
 import { GuestFault, selectorError, VECTOR, vectorError } from './guest-fault.ts';
-import type { Processor } from './processor.ts';
+import { type Processor, RFLAGS } from './processor.ts';
 
 /** What the gates of a mode look like. */
 export interface GateFormat {
@@ -22,9 +22,9 @@ export function readGate(
   const error = vectorError(vector, source !== 'software');
   const offset = vector * gateBytes;
   if (offset + gateBytes - 1 > special.idt.limit) throw new GuestFault(VECTOR.GP, error);
-  const gva = special.idt.base + BigInt(offset);
-  const low = memory.read(gva, 8, 'system');
-  const gate = gateOf(low, gateBytes === 16 ? memory.read(gva + 8n, 8, 'system') : 0n);
+  const gva = (at: number) => BigInt.asUintN(64, special.idt.base + BigInt(offset + at));
+  const low = memory.read(gva(0), 8, 'system');
+  const gate = gateOf(low, gateBytes === 16 ? memory.read(gva(8), 8, 'system') : 0n);
   if (!types.includes(gate.type)) throw new GuestFault(VECTOR.GP, error);
   if (source === 'software' && gate.dpl < cpl) throw new GuestFault(VECTOR.GP, error);
   if (!gate.present) throw new GuestFault(VECTOR.NP, error);
@@ -43,4 +43,10 @@ export function readHandlerSegment(
   if (!isCode(code) || code.dpl > cpl || !isSuitable(code)) throw new GuestFault(VECTOR.GP, error);
   if (!code.present) throw new GuestFault(VECTOR.NP, error);
   return code;
+}
+
+/** Faults resume with RF set, so that a breakpoint at the instruction does not come again (§6.8.3 "Masking Instruction Breakpoints"). */
+export function savedFlags({ general }: Processor, { source, vector }: GuestEvent): bigint {
+  const isFault = source === 'exception' && vector !== VECTOR.DB;
+  return isFault ? general.rflags | RFLAGS.RF : general.rflags;
 }

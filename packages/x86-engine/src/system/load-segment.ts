@@ -1,10 +1,26 @@
 /** What loading a segment register checks and does (Intel SDM Vol. 2B "MOV—Move", Vol. 3A §5.6 "Privilege Level Checking when Accessing Data Segments"). */
 import type { Segment, SegmentName } from '@vireo/hypervisor';
-import { isCode, isConforming, isNull, readSegment, readStackSegment } from './descriptor.ts';
+import {
+  changeType,
+  isCode,
+  isConforming,
+  isNull,
+  markAccessed,
+  readSegment,
+  readStackSegment,
+} from './descriptor.ts';
 import { GuestFault, selectorError, VECTOR } from './guest-fault.ts';
-import { nullStackSegment, operatingMode, type Processor, privilegeLevel } from './processor.ts';
+import {
+  is64BitMode,
+  isCanonical,
+  nullStackSegment,
+  operatingMode,
+  type Processor,
+  privilegeLevel,
+} from './processor.ts';
 
 const READABLE_CODE = 2;
+const DATA_ACCESSED = 3;
 const LDT_TYPE = 2;
 const AVAILABLE_TSS = 9;
 const AVAILABLE_TSS_16 = 1;
@@ -17,12 +33,25 @@ export type DataSegmentName = Exclude<SegmentName, 'cs' | 'tr' | 'ldt'>;
 /** MOV, POP, LDS and the like, into DS, ES, FS, GS or SS. @throws GuestFault; then nothing has changed */
 export function loadDataSegment(processor: Processor, name: DataSegmentName, selector: number): void {
   const mode = operatingMode(processor);
-  if (mode === 'real' || mode === 'virtual-8086') {
-    const segment = processor.special[name];
-    processor.special[name] = { ...segment, selector, base: BigInt(selector * 16) };
-  } else if (name === 'ss') processor.special.ss = stackSegment(processor, selector);
+  if (mode === 'real') processor.special[name] = realModeSegment(processor.special[name], selector);
+  else if (mode === 'virtual-8086') processor.special[name] = virtual8086Segment(selector);
+  else if (name === 'ss') processor.special.ss = stackSegment(processor, selector);
   else processor.special[name] = dataSegment(processor, selector, name);
 }
+
+/** Limit and width stay as they were in protected mode (Intel SDM Vol. 3A §9.9.2 "Switching Back to Real-Address Mode"). */
+export const realModeSegment = (segment: Segment, selector: number): Segment => ({
+  ...segment,
+  ...{ selector, base: BigInt(selector * 16), type: DATA_ACCESSED, nonSystem: true, dpl: 0 },
+  ...{ present: true, unusable: false },
+});
+
+/** Intel SDM Vol. 3A §20.2.1 "Enabling Virtual-8086 Mode", Vol. 3C §26.3.1.2 "Checks on Guest Segment Registers". */
+export const virtual8086Segment = (selector: number): Segment => ({
+  ...{ selector, base: BigInt(selector * 16), limit: 0xffff, type: DATA_ACCESSED, nonSystem: true, dpl: 3 },
+  ...{ present: true, available: false, long: false, defaultBig: false, granularity: false },
+  unusable: false,
+});
 
 function dataSegment(processor: Processor, selector: number, name: DataSegmentName): Segment {
   if (isNull(selector)) return { ...processor.special[name], selector, base: 0n, unusable: true };
@@ -40,8 +69,7 @@ function dataSegment(processor: Processor, selector: number, name: DataSegmentNa
 function stackSegment(processor: Processor, selector: number): Segment {
   const cpl = privilegeLevel(processor);
   if (isNull(selector)) {
-    const isAllowed = processor.special.cs.long && operatingMode(processor) === 'long' && cpl < 3;
-    if (!isAllowed || (selector & 3) !== cpl) throw new GuestFault(VECTOR.GP, 0);
+    if (!is64BitMode(processor) || cpl === 3 || (selector & 3) !== cpl) throw new GuestFault(VECTOR.GP, 0);
     return nullStackSegment(cpl);
   }
   return markAccessed(processor, readStackSegment(processor, selector, cpl));
@@ -61,7 +89,7 @@ export function loadTaskRegister(processor: Processor, selector: number): void {
   if (isNull(selector)) throw new GuestFault(VECTOR.GP, 0);
   const types = operatingMode(processor) === 'long' ? [AVAILABLE_TSS] : [AVAILABLE_TSS, AVAILABLE_TSS_16];
   const segment = readSystemSegment(processor, selector, types);
-  setTypeBits(processor, selector, TSS_BUSY);
+  changeType(processor, selector, { set: TSS_BUSY });
   processor.special.tr = { ...segment, type: segment.type | TSS_BUSY };
 }
 
@@ -76,21 +104,8 @@ function readSystemSegment(processor: Processor, selector: number, types: readon
   const { gdt } = processor.special;
   const offset = selector & 0xfff8;
   if (offset + 15 > gdt.limit) throw new GuestFault(VECTOR.GP, error);
-  const upper = processor.memory.read(gdt.base + BigInt(offset + 8), 8, 'system');
-  if ((upper & UPPER_TYPE_MASK) !== 0n) throw new GuestFault(VECTOR.GP, error);
-  return { ...segment, base: segment.base | ((upper & 0xffffffffn) << 32n) };
-}
-
-/** The accessed flag, where it is not set yet (Intel SDM Vol. 3A §3.4.5.1 "Code- and Data-Segment Descriptor Types"). */
-function markAccessed(processor: Processor, segment: Segment): Segment {
-  if ((segment.type & 1) !== 0) return segment;
-  setTypeBits(processor, segment.selector, 1);
-  return { ...segment, type: segment.type | 1 };
-}
-
-/** Byte 5 of a descriptor has the type. */
-function setTypeBits({ special, memory }: Processor, selector: number, bits: number): void {
-  const table = (selector & 4) !== 0 ? special.ldt : special.gdt;
-  const gva = table.base + BigInt((selector & 0xfff8) + 5);
-  memory.write(gva, 1, memory.read(gva, 1, 'system') | BigInt(bits), 'system');
+  const upper = processor.memory.read(BigInt.asUintN(64, gdt.base + BigInt(offset + 8)), 8, 'system');
+  const base = segment.base | ((upper & 0xffffffffn) << 32n);
+  if ((upper & UPPER_TYPE_MASK) !== 0n || !isCanonical(base)) throw new GuestFault(VECTOR.GP, error);
+  return { ...segment, base };
 }

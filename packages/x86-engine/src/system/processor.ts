@@ -1,10 +1,15 @@
 /** What the slow paths of the system instructions work on: a vCPU's registers as the contract has them, and its memory. */
 import type { GeneralRegisters, Segment, SpecialRegisters } from '@vireo/hypervisor';
 
-/** Memory by linear addresses. Accesses that fault throw a GuestFault; one that crosses pages is done as one. */
+/**
+ * Memory by linear addresses. Accesses that fault throw a GuestFault; one that crosses pages is done as one. Addresses
+ * that are not canonical are #GP(0).
+ */
 export interface LinearMemory {
   read(gva: bigint, lengthBytes: 1 | 2 | 4 | 8, privilege: Privilege): bigint;
   write(gva: bigint, lengthBytes: 1 | 2 | 4 | 8, value: bigint, privilege: Privilege): void;
+  /** Throws what such accesses would, for what changes several places or none. */
+  check(gva: bigint, lengthBytes: number, access: 'read' | 'write', privilege: Privilege): void;
 }
 
 /** 'system': the processor's own accesses, to descriptors and the TSS, whatever the CPL. */
@@ -18,6 +23,10 @@ export interface Processor {
 
 export const RFLAGS = {
   CF: 1n << 0n,
+  PF: 1n << 2n,
+  AF: 1n << 4n,
+  ZF: 1n << 6n,
+  SF: 1n << 7n,
   TF: 1n << 8n,
   IF: 1n << 9n,
   DF: 1n << 10n,
@@ -27,6 +36,7 @@ export const RFLAGS = {
   RF: 1n << 16n,
   VM: 1n << 17n,
   AC: 1n << 18n,
+  ID: 1n << 21n,
 } as const;
 
 const CR0_PE = 1n;
@@ -52,6 +62,18 @@ export function privilegeLevel(processor: Processor): number {
       return processor.special.ss.dpl;
   }
 }
+
+/** 64-bit mode, not compatibility mode (Intel SDM Vol. 3A §2.2 "Modes of Operation"). */
+export const is64BitMode = (processor: Processor): boolean =>
+  processor.special.cs.long && operatingMode(processor) === 'long';
+
+/** Of the accesses that the code at hand makes. */
+export const accessPrivilege = (processor: Processor): Privilege =>
+  privilegeLevel(processor) === 3 ? 'user' : 'supervisor';
+
+/** IOPL, 0 to 3 (Intel SDM Vol. 1 §3.4.3.3 "System Flags and IOPL Field"). */
+export const ioPrivilegeLevel = ({ general }: Processor): number =>
+  Number((general.rflags & RFLAGS.IOPL) >> 12n);
 
 /** A stack segment that 64-bit mode has none of: the null selector with the new privilege level. */
 export function nullStackSegment(privilege: number): Segment {
