@@ -7,7 +7,7 @@ export interface PackagePolicy {
   readonly withoutNode?: true;
 }
 
-const ACCELERATORS = ['@vireo/kvm', '@vireo/x86-engine'];
+const ACCELERATORS = ['@vireo/kvm', '@vireo/engine-host'];
 const MACHINE = ['@vireo/devices', '@vireo/virtio', '@vireo/block', '@vireo/net', '@vireo/boot'];
 const FOUNDATION = ['@vireo/spec', '@vireo/guest-memory', '@vireo/hypervisor'];
 
@@ -20,6 +20,7 @@ export const PACKAGES: Readonly<Record<string, PackagePolicy>> = {
   '@vireo/kvm': { may: [...FOUNDATION, '@vireo/linux'] },
   '@vireo/x86-isa': { may: [], withoutNode: true },
   '@vireo/x86-engine': { may: [...FOUNDATION, '@vireo/x86-isa'], withoutNode: true },
+  '@vireo/engine-host': { may: [...FOUNDATION, '@vireo/linux', '@vireo/x86-engine'] },
   '@vireo/devices': { may: ['@vireo/spec', '@vireo/guest-memory'], withoutNode: true },
   '@vireo/block': { may: ['@vireo/spec', '@vireo/linux'] },
   '@vireo/net': { may: ['@vireo/spec', '@vireo/linux'] },

@@ -1,4 +1,5 @@
 /** Which accelerator runs the VM: found out by running, not by guessing. */
+import { openEngine } from '@vireo/engine-host/engine';
 import { UserError } from '@vireo/errors';
 import type { Hypervisor } from '@vireo/hypervisor';
 import { openKvm, type ProbeResult, probe } from '@vireo/kvm';
@@ -7,32 +8,48 @@ import type { VmConfig } from './config.ts';
 
 const DOCTOR = 'Run `vireo doctor` for what this host lacks.';
 
+/** Why 'auto' is not KVM: told to whoever started the VM. */
+export type OnNotice = (line: string) => void;
+
+export interface Accelerators {
+  readonly kvm: () => Hypervisor;
+  readonly engine: () => Hypervisor;
+}
+
+const ACCELERATORS: Accelerators = { kvm: openKvm, engine: openEngine };
+
 /**
- * Opens the accelerator that was asked for. 'auto' takes KVM only if a throw-away VM shows that it can run an
- * unmodified kernel; 'kvm' takes it at its word.
+ * Opens the accelerator that was asked for. 'auto' takes KVM only if a throw-away VM shows that it can run an unmodified
+ * kernel, else Vireo's own engine; 'kvm' takes it at its word.
  * @throws UserError
  */
 export function openAccelerator(
   accelerator: VmConfig['accelerator'],
-  open: () => Hypervisor = openKvm,
+  onNotice: OnNotice = () => {},
+  open: Accelerators = ACCELERATORS,
 ): Hypervisor {
-  if (accelerator === 'wasm') {
-    throw new UserError(
-      'accelerator-not-available',
-      "this version of Vireo has no x86-64 engine of its own yet: 'wasm' is not available",
-      'Use --accel kvm on a host with KVM.',
-    );
+  if (accelerator === 'wasm') return open.engine();
+  if (accelerator === 'kvm') return openKvmForUser(open.kvm);
+  const reason = whyNotKvm(open.kvm);
+  if (typeof reason !== 'string') return reason;
+  onNotice(`${reason}, so Vireo's own x86-64 engine runs the guest, more slowly`);
+  return open.engine();
+}
+
+/** KVM, or why it cannot be used. */
+function whyNotKvm(open: () => Hypervisor): Hypervisor | string {
+  let hypervisor: Hypervisor;
+  try {
+    hypervisor = openKvmForUser(open);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
   }
-  const hypervisor = openKvmForUser(open);
-  if (accelerator === 'kvm') return hypervisor;
   try {
     const result = probe(hypervisor);
     if (result.kind === 'able') return hypervisor;
-    throw new UserError(
-      'kvm-unable',
-      `this host's KVM cannot run an unmodified kernel: it lacks ${result.missing.join(', ')}`,
-      `Use a host whose processor offers VMX or SVM to it. ${DOCTOR}`,
-    );
+    hypervisor.close();
+    return `this host's KVM cannot run an unmodified kernel: it lacks ${result.missing.join(', ')}`;
   } catch (error) {
     hypervisor.close();
     throw error;

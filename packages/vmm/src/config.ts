@@ -5,7 +5,7 @@ import type { AcceleratorName } from '@vireo/hypervisor';
 export interface VmConfig {
   /** Shown as the process's title. */
   readonly name: string;
-  /** 'auto': KVM where it can run unmodified kernels. */
+  /** 'auto': KVM where it can run unmodified kernels, else the engine. */
   readonly accelerator: 'auto' | AcceleratorName;
   readonly cpus: number;
   /** Whole MiB. */
@@ -21,6 +21,8 @@ export interface VmConfig {
   readonly cacheDirectory: string;
   /** Opens the far end of the serial port; called once, when the guest runs. */
   readonly console: () => ConsoleStreams;
+  /** Told in one line, when 'auto' takes the engine, why. */
+  readonly onNotice?: (line: string) => void;
 }
 
 export interface ConsoleStreams {

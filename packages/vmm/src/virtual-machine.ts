@@ -42,7 +42,7 @@ export class VirtualMachine {
     let hypervisor: Hypervisor | undefined;
     try {
       files = await BootFiles.open(config);
-      hypervisor = openAccelerator(config.accelerator);
+      hypervisor = openAccelerator(config.accelerator, config.onNotice);
       checkAcceleratorLimits(config, hypervisor.capabilities);
       machine.start(hypervisor, files);
       console.connect(config.console());

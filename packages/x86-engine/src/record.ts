@@ -21,7 +21,7 @@ export const RECORD = {
   displacement: 16,
   /** From the code base to the instruction. Signed, 32 bits. */
   ripDelta: 20,
-  /** 64 bits, sign-extended. */
+  /** 64 bits, sign-extended. Of an x87 instruction: its opcode, as FXSAVE has it. */
   immediate: 24,
   /** The address of the register that VEX.vvvv names: in the upper part of an immediate, which has 8 bits with VEX. */
   vvvv: 30,

@@ -18,11 +18,9 @@ export const TLB_ENTRY = {
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 
-export function emptyTlb(view: DataView, tlb: number): void {
-  for (let entry = tlb; entry < tlb + TLB_BYTES; entry += TLB_ENTRY_BYTES) {
-    view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
-    view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
-  }
+/** No page has an address of ones only. */
+export function emptyTlb(memory: Uint8Array, tlb: number): void {
+  memory.fill(0xff, tlb, tlb + TLB_BYTES);
 }
 
 /** Lets a page be read, and written if it may be; `address` is where it is in our memory. */

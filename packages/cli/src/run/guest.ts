@@ -23,7 +23,7 @@ async function checkBeforeFetching({ accelerator, initrd }: RunOptions): Promise
   const { existsSync } = process.getBuiltinModule('node:fs');
   if (initrd !== undefined && !existsSync(initrd))
     throw new UserError('file-not-found', `${quote(initrd)} does not exist`, 'Check the path.');
-  if (accelerator === 'wasm' || !existsSync('/dev/kvm')) {
+  if (accelerator === 'kvm' && !existsSync('/dev/kvm')) {
     const { openAccelerator } = await import('@vireo/vmm/accelerator');
     openAccelerator(accelerator).close();
   }

@@ -102,6 +102,7 @@ function vmConfig(
     commandLine: [KERNEL_ARGUMENTS, options.append].filter((it) => it !== '').join(' '),
     cacheDirectory: cacheDirectory(),
     console: openConsole,
+    onNotice: printLine,
   };
 }
 

@@ -73,7 +73,7 @@ export class Machine {
     const supported = hypervisor.supportedCpuid();
     const addressBits = physicalAddressBits(supported);
     checkAddressWidth(config.memoryBytes, addressBits);
-    this.#ram = new GuestRam(config.memoryBytes);
+    this.#ram = new GuestRam(config.memoryBytes, hypervisor.name === 'wasm' ? 'file' : 'anonymous');
     const loaded = this.#load(this.#ram, files, addressBits);
     const vm = hypervisor.createVm({ interruptControllers: 'in-kernel' });
     this.#vm = vm;

@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Bus } from '@vireo/devices/bus';
 import type { VcpuExit } from '@vireo/hypervisor';
-import type { Vcpu } from '@vireo/hypervisor/contract';
+import type { OpenVcpu, Vcpu } from '@vireo/hypervisor/contract';
 import { openVcpu } from '@vireo/kvm/kvm-vcpu';
 import { HostError } from '@vireo/linux/host-error';
 import { setThreadName } from '@vireo/linux/threads';
@@ -20,14 +20,21 @@ const data = workerData as VcpuWorkerData;
 const port = parentPort!;
 
 setThreadName(`vcpu${data.id}`);
-port.once('message', (start: VcpuStart | null) => {
-  port.postMessage(start === null ? ({ kind: 'stopped' } satisfies VcpuEnd) : runVcpu(start));
+port.once('message', async (start: VcpuStart | null) => {
+  port.postMessage(start === null ? ({ kind: 'stopped' } satisfies VcpuEnd) : await openAndRun(start));
   port.close();
 });
 
-function runVcpu(start: VcpuStart): VcpuEnd {
+/** The engine is loaded only where it is used. */
+async function openAndRun(start: VcpuStart): Promise<VcpuEnd> {
+  if (start.seed.accelerator === 'kvm') return runVcpu(start, openVcpu);
+  const engine = await import('./engine-vcpu.ts');
+  return runVcpu(start, engine.openVcpu);
+}
+
+function runVcpu(start: VcpuStart, open: OpenVcpu): VcpuEnd {
   try {
-    const vcpu = openVcpu(start.seed);
+    const vcpu = open(start.seed);
     try {
       prepare(vcpu, start);
       const mailbox = new VcpuMailbox(start.mailbox, data.id, { spins: start.spins });

@@ -88,6 +88,8 @@ const EXTENDED_ECX = { UMIP: 2 } as const;
 const EXTENDED_EDX = { FSRM: 4, ARCH_CAPABILITIES: 29 } as const;
 const EXTENDED_1_EAX = { FZLRM: 10, FSRS: 11 } as const;
 
+const XSAVE_EAX = { XSAVEOPT: 0, XSAVEC: 1 } as const;
+
 const AMD_ECX = { LAHF64: 0, LZCNT: 5, PREFETCHW: 8 } as const;
 const AMD_EDX = { SYSCALL: 11, NX: 20, PAGE1GB: 26, RDTSCP: 27, LM: 29 } as const;
 
@@ -109,6 +111,7 @@ const WORDS = [
   { leaf: 7, subleaf: 0, register: 'ecx', bits: EXTENDED_ECX },
   { leaf: 7, subleaf: 0, register: 'edx', bits: EXTENDED_EDX },
   { leaf: 7, subleaf: 1, register: 'eax', bits: EXTENDED_1_EAX },
+  { leaf: 0xd, subleaf: 1, register: 'eax', bits: XSAVE_EAX },
   { leaf: 0x40000001, subleaf: null, register: 'eax', bits: KVM_EAX },
   { leaf: 0x80000001, subleaf: null, register: 'ecx', bits: AMD_ECX },
   { leaf: 0x80000001, subleaf: null, register: 'edx', bits: AMD_EDX },

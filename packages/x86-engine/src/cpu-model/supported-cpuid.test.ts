@@ -128,9 +128,10 @@ test('leaf 0BH is there, for the machine to fill in', () => {
 test('leaf 0DH is x87 and SSE in 576 bytes, and is gone with XSAVE', () => {
   const { eax, ebx, ecx } = cpuid(0xd);
   assert.deepEqual([eax, ebx, ecx], [3, 576, 576]);
-  assert.equal(cpuid(0xd, 1).eax, 0);
+  assert.deepEqual([cpuid(0xd, 1).eax, cpuid(0xd, 1).ebx], [3, 576], 'XSAVEOPT and XSAVEC');
   const without: CpuidOptions = { without: ['XSAVE'] };
   assert.equal(cpuid(0xd, 0, without).eax, 0);
+  assert.equal(cpuid(0xd, 1, without).eax, 0);
   assert.equal(bits(cpuid(1, 0, without).ecx, 26, 26), 0);
 });
 

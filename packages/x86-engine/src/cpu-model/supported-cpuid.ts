@@ -59,20 +59,23 @@ const XSAVE_BYTES = 512 + 64;
 /** Leaves whose registers an operating system asks for, in the order of their numbers; all others are zero. */
 export function supportedCpuid(options: CpuidOptions = {}): CpuidEntry[] {
   const { physicalAddressBits = PHYSICAL_ADDRESS_BITS, tscKhz = NATIVE_TSC_KHZ, without = [] } = options;
-  const features = featureLeaves(without);
+  const features = featureLeaves(without.includes('XSAVE') ? [...without, 'XSAVEOPT', 'XSAVEC'] : without);
   const leaf1 = features.find(({ leaf }) => leaf === 1)!;
   leaf1.eax = SIGNATURE;
   // CLFLUSH's line in 8 bytes, and one logical processor.
   leaf1.ebx = ((CACHE_LINE_BYTES / 8) << 8) | (1 << 16);
   const leaf7 = features.find(({ leaf, subleaf }) => leaf === 7 && subleaf === 0)!;
   leaf7.eax = 1; // its last subleaf
+  const leafD = features.find(({ leaf }) => leaf === 0xd)!;
+  // XSAVEC's area, which is the same size.
+  if (leafD.eax !== 0) leafD.ebx = XSAVE_BYTES;
   return [
     ...features,
     vendorLeaf(0, HIGHEST_BASIC_LEAF, 'GenuineIntel', ['ebx', 'edx', 'ecx']),
     entry(2, null, { eax: CACHES_IN_LEAF_4 }),
     ...cacheLeaves(),
     ...topologyLeaves(),
-    ...(without.includes('XSAVE') ? [] : xsaveLeaves()),
+    ...(without.includes('XSAVE') ? [] : [xsaveLeaf()]),
     ...frequencyLeaves(tscKhz),
     vendorLeaf(0x40000000, HIGHEST_HYPERVISOR_LEAF, 'KVMKVMKVM\0\0\0', ['ebx', 'ecx', 'edx']),
     entry(0x80000000, null, { eax: HIGHEST_EXTENDED_LEAF }),
@@ -158,9 +161,9 @@ function topologyLeaves(): CpuidEntry[] {
   ];
 }
 
-/** No XSAVEOPT, XSAVEC or XSAVES: subleaf 1 is zero. */
-function xsaveLeaves(): CpuidEntry[] {
-  return [entry(0xd, 0, { eax: XCR0_X87_SSE, ebx: XSAVE_BYTES, ecx: XSAVE_BYTES }), entry(0xd, 1, {})];
+/** Subleaf 1 is of what else there is of XSAVE: no XSAVES. */
+function xsaveLeaf(): CpuidEntry {
+  return entry(0xd, 0, { eax: XCR0_X87_SSE, ebx: XSAVE_BYTES, ecx: XSAVE_BYTES });
 }
 
 /**

@@ -162,7 +162,7 @@ export class Variable extends Expression {
   }
 }
 
-type StateField = 'mxcsr' | 'floatFlags';
+type StateField = 'mxcsr' | 'floatFlags' | 'x87Control' | 'x87Status' | 'x87Tags';
 
 /** A function whose first parameter is the address of the vCPU's state. */
 export class FunctionCode extends Code {

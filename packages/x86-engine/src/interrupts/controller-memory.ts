@@ -115,6 +115,8 @@ export class ControllerMemory {
   /** The same memory: 64-bit fields are at even words, and this counts them in pairs. */
   readonly #wide: BigInt64Array<SharedArrayBuffer>;
   readonly lock: SharedLock;
+  /** Called when a vCPU has something new to look at, in whichever thread made it so. */
+  alert: (apicId: number) => void = () => {};
   readonly vcpus: number;
   readonly ioapicAt = IOAPIC_AT;
   readonly pitAt = PIT_AT;

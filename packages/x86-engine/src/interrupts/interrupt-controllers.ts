@@ -41,6 +41,8 @@ export interface InterruptControllerOptions {
   /** APIC ids are 0 to one less. */
   readonly vcpus: number;
   readonly clock: InterruptClock;
+  /** Called in the thread that makes a vCPU's `pending` other than it was, besides the wake. */
+  readonly alert?: (apicId: number) => void;
   /** Bits of IA32_APIC_BASE above fault. */
   readonly physicalAddressBits?: number;
 }
@@ -60,6 +62,7 @@ export class InterruptControllers implements InterruptSink {
   constructor(options: InterruptControllerOptions) {
     const { clock } = options;
     const memory = new ControllerMemory(options.buffer, options.vcpus, options.byteOffset);
+    if (options.alert) memory.alert = options.alert;
     this.words = memory.words;
     this.#memory = memory;
     this.#lapics = Array.from({ length: options.vcpus }, (_, id) => new LocalApic(memory, id));

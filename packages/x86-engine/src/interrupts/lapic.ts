@@ -125,6 +125,7 @@ export class LocalApic {
   signal(bits: number): void {
     const before = Atomics.or(this.#words, this.pendingIndex, bits);
     if ((before & bits) === bits) return;
+    this.#memory.alert(this.id);
     Atomics.add(this.#words, this.wakeIndex, 1);
     Atomics.notify(this.#words, this.wakeIndex);
   }

@@ -65,7 +65,6 @@ const LONG: PagingControls = {
   rootGpa: ROOT,
   cr4: CR4_PAE,
   efer: EFER_LME | EFER_NXE,
-  alignmentCheckFlag: false,
   physicalBits: 40,
 };
 
@@ -154,7 +153,7 @@ describe('4-level paging', () => {
     const cr4 = CR4_PAE | CR4_SMEP | CR4_SMAP;
     assert.equal(errorCode(walk(fourLevels(), execute, { cr4 })), PF_PRESENT | PF_INSTRUCTION);
     assert.equal(errorCode(walk(fourLevels(), read, { cr4 })), PF_PRESENT);
-    translated(walk(fourLevels(), read, { cr4, alignmentCheckFlag: true }));
+    translated(walk(fourLevels(), { ...read, alignmentCheckFlag: true }, { cr4 }));
     translated(walk(fourLevels({ table: P | W }), execute, { cr4 }));
   });
 

@@ -24,6 +24,8 @@ export interface Access {
   readonly kind: 'read' | 'write' | 'execute';
   /** CPL 3; accesses of the processor itself, to descriptors, are not. */
   readonly user: boolean;
+  /** RFLAGS.AC, which lets supervisor code reach user pages in spite of SMAP. */
+  readonly alignmentCheckFlag?: boolean;
 }
 
 export interface Translation {
@@ -132,8 +134,8 @@ export class PageWalk {
     return {
       gpa: pageGpa(entry, mode, shift) + (linear % pageBytes),
       pageBytes,
-      mayWrite: isDirty && this.#isAllowed(rights, { kind: 'write', user: access.user }),
-      mayExecute: this.#isAllowed(rights, { kind: 'execute', user: access.user }),
+      mayWrite: isDirty && this.#isAllowed(rights, { ...access, kind: 'write' }),
+      mayExecute: this.#isAllowed(rights, { ...access, kind: 'execute' }),
       user: rights.user,
       global: (entry.low & GLOBAL) !== 0,
     };
@@ -146,14 +148,14 @@ export class PageWalk {
 
   /** §4.6.1 "Determination of Access Rights". */
   #isAllowed({ writable, user, executable }: Rights, access: Access): boolean {
-    const { cr0, cr4, alignmentCheckFlag } = this.#controls;
+    const { cr0, cr4 } = this.#controls;
     if (access.user) {
       if (!user) return false;
       if (access.kind === 'write') return writable;
       return access.kind === 'read' || executable;
     }
     if (access.kind === 'execute') return executable && !(user && (cr4 & CR4_SMEP) !== 0);
-    if (user && (cr4 & CR4_SMAP) !== 0 && !alignmentCheckFlag) return false;
+    if (user && (cr4 & CR4_SMAP) !== 0 && !access.alignmentCheckFlag) return false;
     return access.kind === 'read' || writable || (cr0 & CR0_WP) === 0;
   }
 

@@ -16,8 +16,6 @@ export interface PagingControls {
   readonly rootGpa: number;
   readonly cr4: number;
   readonly efer: number;
-  /** RFLAGS.AC, which lets supervisor code reach user pages in spite of SMAP. */
-  readonly alignmentCheckFlag: boolean;
   /** The width of physical addresses, at most 52: bits above are reserved. */
   readonly physicalBits: number;
 }

@@ -96,7 +96,7 @@ export async function loadFloat80(): Promise<Float80Module> {
 }
 
 /** What the build made, or, if a source has changed since, what it would make. */
-async function float80Bytes(): Promise<Uint8Array<ArrayBuffer>> {
+export async function float80Bytes(): Promise<Uint8Array<ArrayBuffer>> {
   const built = join(import.meta.dirname, '../../../gen/float80.wasm');
   const sources = join(import.meta.dirname, '../../../assembly/float80');
   const modified = (path: string) => statSync(path).mtimeMs;

@@ -1,0 +1,2 @@
+export { openEngine } from './engine.ts';
+export { openKick, openVcpu } from './vcpu.ts';

@@ -1,0 +1,208 @@
+/**
+ * A vCPU's decoded code. Stretches of records are found by the physical address and the mode of their code; what jumps
+ * look into (code-table.ts) finds them by linear addresses, and is filled from here.
+ *
+ * A stretch counts while the versions of the pages that its bytes are on have not changed (memory/page-states.ts).
+ */
+import { type Decoded, decode, type ModeBits } from '@vireo/x86-isa';
+import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace } from './code-table.ts';
+import { offsetOf } from './cpu-state.ts';
+import type { RecordWriter } from './interpreter/record-writer.ts';
+import type { PhysicalMemory } from './memory/physical-memory.ts';
+import type { VcpuArea } from './memory-map.ts';
+import { RECORD_BYTES } from './record.ts';
+
+const MAX_INSTRUCTIONS = 64;
+const PAGE_BYTES = 4096;
+const MAX_INSTRUCTION_BYTES = 15;
+/** Generations of the two kinds are never the same number. */
+const GENERATION_STEP = 2;
+const ENDS_STRETCH = new Set(['JMP', 'RET', 'RETF', 'IRET', 'SYSRET', 'SYSEXIT', 'UD2', 'HLT']);
+
+/** Where code can be fetched from. */
+export interface CodePlace {
+  /** In our memory; 0 where there is none: code of devices is not run. */
+  readonly address: number;
+  readonly global: boolean;
+}
+
+interface Stretch {
+  readonly record: number;
+  readonly address: number;
+  readonly version: number;
+  /** Of the page after it, where the only instruction goes on there. */
+  readonly nextAddress: number;
+  readonly nextVersion: number;
+}
+
+/** Where the page behind is, when an instruction needs it; undefined when fetching there faults. */
+export type FetchNext = () => CodePlace | undefined;
+
+export type Found = number | 'invalid' | 'too-long' | 'fault';
+
+export class CodeCache {
+  readonly #area: VcpuArea;
+  readonly #memory: PhysicalMemory;
+  readonly #writer: RecordWriter;
+  readonly #fallThrough: number;
+  readonly #onWritableCode: () => void;
+  readonly #stretches = new Map<number, Stretch>();
+  #next: number;
+  #decodes = 0;
+
+  /** `onWritableCode`: has all vCPUs forget translations that let code be written. */
+  constructor(
+    area: VcpuArea,
+    memory: PhysicalMemory,
+    {
+      writer,
+      fallThrough,
+      onWritableCode,
+    }: { writer: RecordWriter; fallThrough: number; onWritableCode: () => void },
+  ) {
+    this.#area = area;
+    this.#memory = memory;
+    this.#writer = writer;
+    this.#fallThrough = fallThrough;
+    this.#onWritableCode = onWritableCode;
+    this.#next = area.records;
+    this.#setGeneration('localGeneration', 1);
+    this.#setGeneration('globalGeneration', 2);
+  }
+
+  /** Stretches decoded so far. */
+  get decodes(): number {
+    return this.#decodes;
+  }
+
+  /** Linear addresses may mean something else now: all, or all but those of global pages. */
+  forgetAddresses(which: 'all' | 'non-global'): void {
+    this.#advance('localGeneration');
+    if (which === 'all') this.#advance('globalGeneration');
+  }
+
+  /** The record of the instruction at a linear address, whose code is at `place`. */
+  find(linear: bigint, place: CodePlace, modeBits: ModeBits, fetchNext: FetchNext): Found {
+    const key = place.address * 4 + (modeBits >> 5);
+    const known = this.#stretches.get(key);
+    const stretch = known && this.#isCurrent(known) ? known : this.#decode(key, place, modeBits, fetchNext);
+    if (typeof stretch === 'string') return stretch;
+    this.#enter(linear, stretch.record, place.global && stretch.nextAddress === 0);
+    return stretch.record;
+  }
+
+  #isCurrent({ address, version, nextAddress, nextVersion }: Stretch): boolean {
+    const { states } = this.#memory;
+    return (
+      states.version(address) === version &&
+      (nextAddress === 0 || states.version(nextAddress) === nextVersion)
+    );
+  }
+
+  #enter(linear: bigint, record: number, global: boolean): void {
+    const { view } = this.#memory;
+    const entry = this.#area.codeTable + codeTablePlace(linear) * CODE_TABLE_ENTRY_BYTES;
+    view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, linear, true);
+    view.setUint32(entry + CODE_TABLE_ENTRY.record, record, true);
+    const generation = this.#generation(global ? 'globalGeneration' : 'localGeneration');
+    view.setUint32(entry + CODE_TABLE_ENTRY.generation, generation, true);
+  }
+
+  #decode(
+    key: number,
+    place: CodePlace,
+    modeBits: ModeBits,
+    fetchNext: FetchNext,
+  ): Stretch | Exclude<Found, number> {
+    this.#decodes++;
+    const { address } = place;
+    if (this.#memory.states.markCode(address)) this.#onWritableCode();
+    const version = this.#memory.states.version(address);
+    const { records, recordsBytes } = this.#area;
+    if (this.#next + (MAX_INSTRUCTIONS + 1) * RECORD_BYTES > records + recordsBytes) this.#clear();
+    const end = address - (address % PAGE_BYTES) + PAGE_BYTES;
+    const record = this.#next;
+    // A copy: another vCPU may be writing there.
+    const bytes = this.#memory.bytes.slice(
+      address,
+      Math.min(end, address + MAX_INSTRUCTIONS * MAX_INSTRUCTION_BYTES),
+    );
+    const length = this.#writeRecords(bytes, modeBits);
+    if (length > 0)
+      return this.#keep(key, { record, address, version, nextAddress: 0, nextVersion: 0 }, length);
+    const first = decode(bytes, modeBits);
+    if (first !== 'truncated') return first as 'invalid' | 'too-long';
+    return this.#decodeAcross(key, { record, address, version }, modeBits, fetchNext);
+  }
+
+  /** One instruction that goes on in the next page. */
+  #decodeAcross(
+    key: number,
+    { record, address, version }: Pick<Stretch, 'record' | 'address' | 'version'>,
+    modeBits: ModeBits,
+    fetchNext: FetchNext,
+  ): Stretch | Exclude<Found, number> {
+    const next = fetchNext();
+    if (next === undefined) return 'fault';
+    if (next.address !== 0 && this.#memory.states.markCode(next.address)) this.#onWritableCode();
+    const nextVersion = next.address === 0 ? 0 : this.#memory.states.version(next.address);
+    const inPage = PAGE_BYTES - (address % PAGE_BYTES);
+    const bytes = new Uint8Array(MAX_INSTRUCTION_BYTES).fill(0xff);
+    bytes.set(this.#memory.bytes.subarray(address, address + inPage));
+    if (next.address !== 0)
+      bytes.set(
+        this.#memory.bytes.subarray(next.address, next.address + MAX_INSTRUCTION_BYTES - inPage),
+        inPage,
+      );
+    const decoded = decode(bytes, modeBits);
+    if (typeof decoded === 'string') return decoded === 'truncated' ? 'too-long' : decoded;
+    this.#next = this.#writer.write(record, decoded, 0, modeBits);
+    return this.#keep(
+      key,
+      { record, address, version, nextAddress: next.address, nextVersion },
+      decoded.lengthBytes,
+    );
+  }
+
+  /** @returns how many bytes were decoded */
+  #writeRecords(bytes: Uint8Array, modeBits: ModeBits): number {
+    let at = 0;
+    for (let count = 0; count < MAX_INSTRUCTIONS && at < bytes.length; count++) {
+      const decoded = decode(bytes, modeBits, at);
+      if (typeof decoded === 'string') break;
+      this.#next = this.#writer.write(this.#next, decoded, at, modeBits);
+      at += decoded.lengthBytes;
+      if (endsStretch(decoded)) break;
+    }
+    return at;
+  }
+
+  #keep(key: number, stretch: Stretch, lengthBytes: number): Stretch {
+    this.#next = this.#writer.end(this.#next, this.#fallThrough, lengthBytes);
+    this.#stretches.set(key, stretch);
+    return stretch;
+  }
+
+  /** Makes room: all records are decoded again when they are needed. */
+  #clear(): void {
+    this.#stretches.clear();
+    this.#next = this.#area.records;
+    this.forgetAddresses('all');
+  }
+
+  #generation(name: 'localGeneration' | 'globalGeneration'): number {
+    return this.#memory.view.getUint32(this.#area.state + offsetOf(name), true);
+  }
+
+  #setGeneration(name: 'localGeneration' | 'globalGeneration', value: number): void {
+    this.#memory.view.setUint32(this.#area.state + offsetOf(name), value, true);
+  }
+
+  #advance(name: 'localGeneration' | 'globalGeneration'): void {
+    this.#setGeneration(name, this.#generation(name) + GENERATION_STEP);
+  }
+}
+
+function endsStretch({ instruction: { mnemonic } }: Decoded): boolean {
+  return ENDS_STRETCH.has(mnemonic);
+}

@@ -1,0 +1,64 @@
+/**
+ * Where everything is in the engine's memory, which all threads of a VM share: 4 GiB of addresses, of which only what is
+ * touched takes memory of the host.
+ */
+import { CODE_TABLE_BYTES } from './code-table.ts';
+import { CPU_STATE_STRIDE_BYTES } from './cpu-state.ts';
+import { TLB_BYTES } from './tlb.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const PAGE_BYTES = 4096;
+/** WebAssembly's pages are of 64 KiB. */
+export const MEMORY_LIMITS = { minimumPages: 16, maximumPages: 65536 } as const;
+const MEMORY_BYTES = 65536 * 64 * KIB;
+
+/** As many as have their state in the first 64 KiB, behind the words that all share (cpu-state.ts). */
+export const MAX_VCPUS = (64 * KIB) / CPU_STATE_STRIDE_BYTES - 1;
+
+/** What the threads tell each other about vCPUs (vcpu/vcpu-control.ts). */
+export const CONTROLS = 64 * KIB;
+export const CONTROL_BYTES = 64;
+/** Memory slots (memory/slot-table.ts), and the VM's clock. */
+export const SLOT_TABLE = 68 * KIB;
+export const VM_CLOCK = 80 * KIB;
+/** Time-stamp counters (cpu-model/tsc.ts), one behind the other. */
+export const TIME_STAMP_COUNTERS = 84 * KIB;
+export const INTERRUPT_CONTROLLERS = 128 * KIB;
+/** A word and a byte for each page of this memory (memory/page-states.ts). */
+export const PAGE_STATES = 1 * MIB;
+export const DIRTY_PAGES = 5 * MIB;
+
+const VCPU_AREAS = 16 * MIB;
+const VCPU_AREA_BYTES = 24 * MIB;
+/** Guest memory is mapped from here on. */
+export const GUEST_MEMORY = VCPU_AREAS + (MAX_VCPUS + 1) * VCPU_AREA_BYTES;
+export const GUEST_MEMORY_BYTES = MEMORY_BYTES - GUEST_MEMORY;
+
+/** One TLB for each privilege that rights depend on. */
+export const TLB_COUNT = 3;
+
+export interface VcpuArea {
+  readonly state: number;
+  readonly control: number;
+  readonly tlbs: number;
+  readonly codeTable: number;
+  /** A page for accesses that do not go to guest memory directly. */
+  readonly scratch: number;
+  readonly records: number;
+  readonly recordsBytes: number;
+}
+
+export function vcpuArea(id: number): VcpuArea {
+  const tlbs = VCPU_AREAS + id * VCPU_AREA_BYTES;
+  const codeTable = tlbs + TLB_COUNT * TLB_BYTES;
+  const scratch = codeTable + CODE_TABLE_BYTES;
+  const records = scratch + PAGE_BYTES;
+  return {
+    state: (id + 1) * CPU_STATE_STRIDE_BYTES,
+    control: CONTROLS + id * CONTROL_BYTES,
+    ...{ tlbs, codeTable, scratch, records },
+    recordsBytes: tlbs + VCPU_AREA_BYTES - records,
+  };
+}

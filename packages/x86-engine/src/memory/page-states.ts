@@ -1,0 +1,72 @@
+/**
+ * What is known of each page of the engine's memory that backs guest memory: whether decoded code follows from what is in
+ * it, and which version of it; and whether it was written while a log was kept.
+ *
+ * A page that has been decoded is writable through no TLB. The first write to it takes the slow way, which makes it a new
+ * version and writable; decoding it again makes it unwritable again. So code that is changed, by any vCPU, is noticed
+ * without a look at every write (Intel SDM Vol. 3A §8.1.3 "Handling Self- and Cross-Modifying Code").
+ */
+import { DIRTY_PAGES, PAGE_STATES } from '../memory-map.ts';
+
+const CODE = 1;
+/** Some vCPU's TLB may let it be written. */
+const WRITABLE = 2;
+const VERSION_SHIFT = 2;
+
+const PAGE_BITS = 12;
+const PAGES = 2 ** 20;
+
+export class PageStates {
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #dirty: Uint8Array<SharedArrayBuffer>;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#words = new Int32Array(buffer, PAGE_STATES, PAGES);
+    this.#dirty = new Uint8Array(buffer, DIRTY_PAGES, PAGES);
+  }
+
+  version(address: number): number {
+    return Atomics.load(this.#words, address >>> PAGE_BITS) >>> VERSION_SHIFT;
+  }
+
+  isCode(address: number): boolean {
+    return (Atomics.load(this.#words, address >>> PAGE_BITS) & CODE) !== 0;
+  }
+
+  /**
+   * To be called before a page is decoded. @returns whether TLBs may still let it be written, and must be emptied before
+   * it is read
+   */
+  markCode(address: number): boolean {
+    const page = address >>> PAGE_BITS;
+    for (;;) {
+      const word = Atomics.load(this.#words, page);
+      if ((word & CODE) !== 0) return false;
+      const next = (word | CODE) & ~WRITABLE;
+      if (Atomics.compareExchange(this.#words, page, word, next) === word) return (word & WRITABLE) !== 0;
+    }
+  }
+
+  /** To be called before a page is written. @returns whether code follows from it, which all vCPUs must then forget */
+  markWritable(address: number): boolean {
+    const page = address >>> PAGE_BITS;
+    for (;;) {
+      const word = Atomics.load(this.#words, page);
+      if ((word & (CODE | WRITABLE)) === WRITABLE) return false;
+      const isCode = (word & CODE) !== 0;
+      const next = isCode ? (((word >>> VERSION_SHIFT) + 1) << VERSION_SHIFT) | WRITABLE : word | WRITABLE;
+      if (Atomics.compareExchange(this.#words, page, word, next) === word) return isCode;
+    }
+  }
+
+  markDirty(address: number): void {
+    Atomics.store(this.#dirty, address >>> PAGE_BITS, 1);
+  }
+
+  /** One bit for each page of a range, which are then clean; `bitmap` has room for all. */
+  takeDirty(address: number, lengthBytes: number, bitmap: Uint8Array): void {
+    const first = address >>> PAGE_BITS;
+    for (let page = 0; page < lengthBytes >>> PAGE_BITS; page++)
+      if (Atomics.exchange(this.#dirty, first + page, 0) !== 0) bitmap[page >> 3]! |= 1 << (page & 7);
+  }
+}

@@ -1,0 +1,486 @@
+/**
+ * Runs the guest on one vCPU: from one return of the interpreter to the next, with what each is for, until something is
+ * the host's to do. Nothing is kept between two instructions but what the vCPU's state says.
+ */
+import type { IoExit, MmioExit, VcpuExit } from '@vireo/hypervisor';
+import type { CodePlace } from '../code-cache.ts';
+import { offsetOf } from '../cpu-state.ts';
+import { EXIT } from '../exit-reason.ts';
+import type { InterruptControllers } from '../interrupts/interrupt-controllers.ts';
+import { NO_VECTOR } from '../interrupts/lapic.ts';
+import type { DeviceRequest } from '../memory/device-access.ts';
+import { DR6, recordDebugException } from '../system/debug-registers.ts';
+import { deliver } from '../system/event-delivery.ts';
+import type { GuestEvent } from '../system/guest-event.ts';
+import { VECTOR } from '../system/guest-fault.ts';
+import { isCanonical, RFLAGS } from '../system/processor.ts';
+import { DebugState } from './debug-state.ts';
+import { InnerPortBus } from './inner-bus.ts';
+import { PendingEvents, SHADOW } from './pending-events.ts';
+import { PortAccess } from './port-access.ts';
+import { PENDING } from './vcpu-control.ts';
+import type { RunnerHooks, VcpuCore } from './vcpu-core.ts';
+import type { EngineThread } from './vcpu-host.ts';
+import { VcpuIdle } from './vcpu-idle.ts';
+
+const INTERRUPTED: VcpuExit = { kind: 'interrupted' };
+const HLT: VcpuExit = { kind: 'hlt' };
+const SHUTDOWN: VcpuExit = { kind: 'shutdown' };
+const INTERRUPT_WINDOW: VcpuExit = { kind: 'interrupt-window' };
+/** Jumps between two looks at the time; and what a return to the host counts as. */
+const BUDGET = 20_000;
+const RETURN_COST = 20;
+const PAGE_BITS = 12n;
+const PAGE_MASK = 0xfffn;
+
+export interface RunnerOptions {
+  readonly thread: EngineThread;
+  readonly controllers: InterruptControllers | null;
+  /** Told of instructions that there are none of; for who wants to know. */
+  readonly onUndefined?: (rip: bigint, bytes: Uint8Array) => void;
+}
+
+export class GuestRunner implements RunnerHooks {
+  readonly ports: PortAccess;
+  readonly events: PendingEvents;
+  readonly debug = new DebugState();
+  readonly #core: VcpuCore;
+  readonly #options: RunnerOptions;
+  readonly #idle: VcpuIdle;
+  readonly #fetches = new Map<number, CodePlace>();
+  readonly #data = new DataView(new ArrayBuffer(8));
+  immediateExit = false;
+  interruptWindowRequested = false;
+  /** Something may be delivered that could not be before. */
+  #attention = true;
+  #exit: VcpuExit | undefined;
+  /** What is left of the instruction whose exit is being served. @returns its next exit */
+  #resume: (() => VcpuExit | undefined) | undefined;
+  #outside: DeviceRequest[] = [];
+  #breakpointHits = 0n;
+  #steppingFlags = 0n;
+
+  constructor(core: VcpuCore, options: RunnerOptions) {
+    this.#core = core;
+    this.#options = options;
+    const isBoot = core.id === 0 || core.interrupts === null;
+    this.events = new PendingEvents(core.interrupts, isBoot ? 'runnable' : 'uninitialized');
+    this.#idle = new VcpuIdle(core, this.events, options);
+    this.ports = new PortAccess({
+      processor: core,
+      ports: new InnerPortBus(options.controllers),
+      exit: (exit, answered) => this.#leaveFor(exit, answered),
+      linear: (segment, offset, lengthBytes, kind) => core.linear(segment, offset, lengthBytes, kind),
+    });
+    core.hooks = this;
+    core.debug = this.debug.registers;
+    core.onTranslationsGone = () => this.#fetches.clear();
+    core.onCodeWritten = () => this.#attend();
+  }
+
+  run(): VcpuExit {
+    const { control } = this.#core;
+    control.enter();
+    try {
+      return this.#finishExit() ?? this.#runGuest();
+    } finally {
+      control.leave();
+    }
+  }
+
+  /** Finishes the instruction of the last exit, and runs no other. */
+  complete(): VcpuExit {
+    const { control } = this.#core;
+    control.enter();
+    try {
+      this.#prepare();
+      return this.#finishExit() ?? INTERRUPTED;
+    } finally {
+      control.leave();
+    }
+  }
+
+  /** The vCPU's registers have been set: what was to be finished is not. */
+  stateChanged(): void {
+    this.#core.applyMode();
+    this.#core.invalidateTranslations('all');
+    this.#attend();
+  }
+
+  debugChanged(): void {
+    this.#core.debug = this.debug.registers;
+    this.debug.changed();
+    this.#core.translations.watchedPages = this.debug.watchedPages();
+    this.#core.translations.empty();
+  }
+
+  #attend(): void {
+    this.#attention = true;
+  }
+
+  #prepare(): void {
+    const core = this.#core;
+    core.serveRequests();
+    if (core.special.modeChanged) core.applyMode();
+    core.clock.follow();
+  }
+
+  #runGuest(): VcpuExit {
+    this.#prepare();
+    this.#attention = true;
+    for (;;) {
+      const exit = this.#attendTo() ?? this.#step();
+      if (exit !== undefined) return exit;
+    }
+  }
+
+  /** What is to be done between two instructions. */
+  #attendTo(): VcpuExit | undefined {
+    const { control, state } = this.#core;
+    const left = state.getInt32(offsetOf('budget'), true) - RETURN_COST;
+    state.setInt32(offsetOf('budget'), left, true);
+    if (left < 0) this.#lookAtTime();
+    const { pending } = control;
+    if (pending === 0 && !this.#attention) return undefined;
+    this.#attention = false;
+    control.clearPending(PENDING.interrupt);
+    if ((pending & PENDING.request) !== 0) this.#core.serveRequests();
+    return this.#handleEvents();
+  }
+
+  #lookAtTime(): void {
+    this.#core.state.setInt32(offsetOf('budget'), BUDGET, true);
+    this.#idle.expireTimers();
+  }
+
+  #handleEvents(): VcpuExit | undefined {
+    const { events } = this;
+    const { control } = this.#core;
+    const isKicked = control.isKicked && control.takeKick();
+    if (isKicked || this.immediateExit) {
+      this.#attention = true;
+      return INTERRUPTED;
+    }
+    if (events.tripleFault) return SHUTDOWN;
+    if (!this.#idle.wait()) {
+      this.#attention = true;
+      return control.takeKick() || this.immediateExit ? INTERRUPTED : undefined;
+    }
+    return this.#deliverPending();
+  }
+
+  #deliverPending(): VcpuExit | undefined {
+    const { events } = this;
+    const injected = events.takeInjected();
+    if (injected) return this.#deliverInjected(injected, injected.payload);
+    const nmi = events.takeNmi();
+    if (nmi) return this.#deliver(nmi);
+    if ((this.#core.general.otherFlags & RFLAGS.IF) === 0n) return undefined;
+    if (events.shadow !== 0) {
+      this.#attention = true;
+      return undefined;
+    }
+    if (this.interruptWindowRequested) {
+      this.#attention = true;
+      return INTERRUPT_WINDOW;
+    }
+    const vector = this.#core.interrupts?.acknowledge() ?? NO_VECTOR;
+    if (vector === NO_VECTOR) return undefined;
+    this.#attention = true;
+    return this.#deliver({ vector, source: 'external' });
+  }
+
+  #deliverInjected(event: GuestEvent, payload: bigint | undefined): VcpuExit | undefined {
+    if (event.vector === VECTOR.DB && payload !== undefined)
+      recordDebugException(this.debug.registers, payload);
+    return this.#deliver(event, event.vector === VECTOR.PF ? payload : undefined);
+  }
+
+  /** Runs until the interpreter returns, or one instruction. */
+  #step(once = false): VcpuExit | undefined {
+    const core = this.#core;
+    const { general, area, state } = core;
+    const record = this.#findRecord();
+    if (typeof record !== 'number') return record === undefined ? undefined : this.#deliver(record);
+    const { rip } = general;
+    if (this.debug.hasExecuteBreakpoints) {
+      const exit = this.#executeBreakpoint();
+      if (exit !== undefined) return exit;
+    }
+    this.#steppingFlags = general.otherFlags & RFLAGS.TF;
+    const { shadow } = this.events;
+    const isSingle =
+      once ||
+      shadow !== 0 ||
+      this.#steppingFlags !== 0n ||
+      this.debug.singleStep ||
+      this.debug.hasExecuteBreakpoints;
+    if (isSingle) core.end.after(record);
+    state.setBigUint64(offsetOf('codeBase'), rip, true);
+    core.devices.restart();
+    const reason = core.exports.run(area.state, record);
+    if (shadow !== 0 && this.events.shadow === shadow) this.events.shadow = 0;
+    return this.#returned(reason);
+  }
+
+  #returned(reason: number): VcpuExit | undefined {
+    const core = this.#core;
+    const isEnd = core.end.settle();
+    switch (reason) {
+      case EXIT.jump:
+      case EXIT.stopped:
+        return isEnd ? this.#instructionEnded() : undefined;
+      case EXIT.memoryFault:
+        return this.#refused();
+      case EXIT.exception: {
+        const vector = core.state.getUint32(offsetOf('exceptionVector'), true);
+        if (vector === VECTOR.UD) this.#reportUndefined();
+        return this.#deliver({ vector, source: 'exception', ...(vector === VECTOR.GP && { errorCode: 0 }) });
+      }
+      default:
+        return this.#operated();
+    }
+  }
+
+  /** An access to memory that did not go: it faulted, or a device has to be asked. */
+  #refused(): VcpuExit | undefined {
+    const { devices, slow } = this.#core;
+    if (devices.waitsFor !== undefined) return this.#deviceExit(devices.waitsFor);
+    const { fault } = slow;
+    slow.fault = undefined;
+    if (fault === undefined) throw new Error('an access was refused without a fault');
+    return this.#deliver(fault, fault.gva);
+  }
+
+  /** A system operation left the guest, raised something, or went on elsewhere. */
+  #operated(): VcpuExit | undefined {
+    const core = this.#core;
+    core.state.setUint32(offsetOf('leave'), 0, true);
+    const { fault } = core;
+    if (fault !== undefined) {
+      core.fault = undefined;
+      return this.#deliver(
+        {
+          vector: fault.vector,
+          source: 'exception',
+          ...(fault.errorCode !== undefined && { errorCode: fault.errorCode }),
+        },
+        fault.gva,
+      );
+    }
+    const exit = this.#exit;
+    this.#exit = undefined;
+    if (exit !== undefined) return exit;
+    if (this.events.tripleFault) return SHUTDOWN;
+    if (this.events.mpState === 'halted') {
+      if (core.interrupts === null) {
+        this.events.mpState = 'runnable';
+        return HLT;
+      }
+      this.#attention = true;
+    }
+    return this.#instructionEnded();
+  }
+
+  /** The instruction that was to be stopped behind is done, or one iteration of it. */
+  #instructionEnded(): VcpuExit | undefined {
+    this.#outside = this.#core.devices.end();
+    return this.#nextWrite() ?? this.#traps();
+  }
+
+  /** Writes to devices outside, one exit each. */
+  #nextWrite(): VcpuExit | undefined {
+    const write = this.#outside.shift();
+    if (write === undefined) return undefined;
+    const exit = this.#mmio(write);
+    this.#resume = () => this.#nextWrite() ?? this.#traps();
+    return exit;
+  }
+
+  /** Debug exceptions that come behind an instruction (Intel SDM Vol. 3B §17.3.1 "Debug Exception (#DB)"). */
+  #traps(): VcpuExit | undefined {
+    const hits = this.#breakpointHits;
+    this.#breakpointHits = 0n;
+    const stepped = this.#steppingFlags !== 0n || this.debug.singleStep ? DR6.BS : 0n;
+    this.#steppingFlags = 0n;
+    if (hits === 0n && stepped === 0n) return undefined;
+    const isDebuggers = this.debug.singleStep || (hits !== 0n && this.debug.isDebuggers);
+    if (isDebuggers) return this.debug.exit(1, this.#linearRip(), hits | stepped);
+    recordDebugException(this.debug.registers, hits | stepped);
+    return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
+  }
+
+  #executeBreakpoint(): VcpuExit | undefined {
+    const hits = this.debug.executes(this.#linearRip());
+    if (hits === 0n) return undefined;
+    const { general } = this.#core;
+    if ((general.otherFlags & RFLAGS.RF) !== 0n) {
+      general.rflags &= ~RFLAGS.RF;
+      return undefined;
+    }
+    if (this.debug.isDebuggers) return this.debug.exit(1, this.#linearRip(), hits);
+    recordDebugException(this.debug.registers, hits);
+    return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
+  }
+
+  #linearRip(): bigint {
+    const { is64Bit, general, special } = this.#core;
+    return is64Bit ? general.rip : BigInt.asUintN(32, special.cs.base + general.rip);
+  }
+
+  /** The record of the instruction at RIP, or what fetching it raises; undefined: it was delivered. */
+  #findRecord(): number | GuestEvent | undefined {
+    const core = this.#core;
+    const { rip } = core.general;
+    if (core.is64Bit ? !isCanonical(rip) : rip > BigInt(core.special.cs.limit))
+      return { vector: VECTOR.GP, source: 'exception', errorCode: 0 };
+    const linear = this.#linearRip();
+    const place = this.#fetch(linear);
+    if ('errorCode' in place) return this.#fetchFault(linear, place.errorCode);
+    if (place.address === 0) return this.#undefinedInstruction(new Uint8Array());
+    let next = linear;
+    const found = core.code.find(linear, place, core.modeBits, () => {
+      next = (linear | PAGE_MASK) + 1n;
+      const following = this.#fetch(core.is64Bit ? next : BigInt.asUintN(32, next));
+      return 'errorCode' in following ? undefined : following;
+    });
+    switch (found) {
+      case 'invalid':
+        return this.#undefinedInstruction(core.physical.bytes.slice(place.address, place.address + 15));
+      case 'too-long':
+        return { vector: VECTOR.GP, source: 'exception', errorCode: 0 };
+      case 'fault': {
+        const fault = this.#fetch(next);
+        return 'errorCode' in fault ? this.#fetchFault(next, fault.errorCode) : undefined;
+      }
+      default:
+        return found;
+    }
+  }
+
+  #fetchFault(gva: bigint, errorCode: number): GuestEvent {
+    this.#core.special.cr2 = gva;
+    return { vector: VECTOR.PF, source: 'exception', errorCode };
+  }
+
+  #fetch(linear: bigint): CodePlace | { errorCode: number } {
+    const { rights, translations } = this.#core;
+    const key = Number(linear >> PAGE_BITS) * 2 + (rights === 'user' ? 1 : 0);
+    const offset = Number(linear & PAGE_MASK);
+    const known = this.#fetches.get(key);
+    if (known !== undefined)
+      return known.address === 0 ? known : { ...known, address: known.address + offset };
+    const place = translations.translate(linear, 'execute', rights);
+    if ('errorCode' in place) return place;
+    const { address, global } = place;
+    this.#fetches.set(key, { address: address === 0 ? 0 : address - offset, global });
+    return place;
+  }
+
+  #undefinedInstruction(bytes: Uint8Array): GuestEvent {
+    this.#options.onUndefined?.(this.#core.general.rip, bytes);
+    return { vector: VECTOR.UD, source: 'exception' };
+  }
+
+  #reportUndefined(): void {
+    if (this.#options.onUndefined === undefined) return;
+    const place = this.#fetch(this.#linearRip());
+    if ('errorCode' in place || place.address === 0) return;
+    this.#options.onUndefined(
+      this.#core.general.rip,
+      this.#core.physical.bytes.slice(place.address, place.address + 15),
+    );
+  }
+
+  /** `gva`: of a page fault, what goes to CR2. */
+  #deliver(event: GuestEvent, gva?: bigint): VcpuExit | undefined {
+    const core = this.#core;
+    if (gva !== undefined) core.special.cr2 = gva;
+    core.devices.end();
+    this.#attention = true;
+    const delivered = deliver(core, event);
+    if (core.special.modeChanged) core.applyMode();
+    if (delivered === 'delivered') return undefined;
+    this.events.tripleFault = true;
+    return SHUTDOWN;
+  }
+
+  #leaveFor(exit: IoExit, answered: () => void): void {
+    this.#exit = exit;
+    this.#resume = () => {
+      answered();
+      return this.#traps();
+    };
+    this.#core.leaveAfterOperation();
+  }
+
+  /** A device is asked; its answer runs the instruction again. */
+  #deviceExit(request: DeviceRequest): VcpuExit {
+    const exit = this.#mmio(request);
+    this.#resume = () => {
+      this.#core.devices.answer(this.#answer(request.lengthBytes));
+      return this.#step(true);
+    };
+    return exit;
+  }
+
+  #mmio({ direction, gpa, lengthBytes, value }: DeviceRequest): MmioExit {
+    this.#data.setBigUint64(0, value, true);
+    const data = new DataView(this.#data.buffer, 0, lengthBytes);
+    return { kind: 'mmio', direction, gpa, lengthBytes, data };
+  }
+
+  #answer(lengthBytes: number): bigint {
+    return BigInt.asUintN(lengthBytes * 8, this.#data.getBigUint64(0, true));
+  }
+
+  #finishExit(): VcpuExit | undefined {
+    const resume = this.#resume;
+    if (resume === undefined) return undefined;
+    this.#resume = undefined;
+    this.#attention = true;
+    return resume();
+  }
+
+  // RunnerHooks
+
+  halt(): void {
+    this.events.mpState = 'halted';
+  }
+
+  blockInterrupts(by: 'sti' | 'mov-ss'): void {
+    this.events.shadow = SHADOW[by];
+  }
+
+  flagsChanged(changed: bigint): void {
+    if ((changed & (RFLAGS.IF | RFLAGS.TF)) === 0n) return;
+    const { general, interrupts } = this.#core;
+    if ((general.otherFlags & RFLAGS.TF) !== 0n) this.#core.endAfterOperation();
+    const isWaiting = this.interruptWindowRequested || (interrupts !== null && interrupts.pending !== 0);
+    if ((general.otherFlags & RFLAGS.IF) === 0n || !isWaiting) return;
+    this.#attention = true;
+    this.#core.endAfterOperation();
+  }
+
+  watched(gva: bigint, lengthBytes: number, isWrite: boolean): void {
+    this.#breakpointHits |= this.debug.accesses(gva, lengthBytes, isWrite);
+  }
+
+  allows(operation: string, rip: bigint): boolean {
+    if (operation !== 'breakpoint' || !this.debug.softwareBreakpoints) return true;
+    this.#core.general.rip = rip;
+    this.#exit = this.debug.exit(3, this.#linearRip(), 0n);
+    return false;
+  }
+
+  did(operation: string): void {
+    if (operation === 'interruptReturn' && this.events.nmiMasked) {
+      this.events.nmiMasked = false;
+      this.#attention = true;
+    }
+    if (operation === 'writeDebugRegister') {
+      this.debugChanged();
+      this.#core.endAfterOperation();
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** What the interpreter's state and the translation of addresses take from segments and control registers. */
+import type { Segment } from '@vireo/hypervisor/vcpu-state';
+import type { ModeBits } from '@vireo/x86-isa';
+import { offsetOf } from '../cpu-state.ts';
+import { NO_SEGMENT, setFlatSegments } from '../flat-segments.ts';
+import { isCode } from '../system/descriptor.ts';
+import { operatingMode, type Processor } from '../system/processor.ts';
+
+const EXPAND_DOWN = 4;
+/** Of code: readable; of data: writable. */
+const READ_WRITE = 2;
+
+/** In the order of their numbers. */
+export const DATA_SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
+
+/** How code is decoded. */
+export function codeBits({ special }: Processor): ModeBits {
+  if (is64Bit(special)) return 64;
+  return special.cs.defaultBig ? 32 : 16;
+}
+
+/** 64-bit mode, not compatibility mode. */
+export function is64Bit({ efer, cs }: Processor['special']): boolean {
+  return (efer & (1n << 10n)) !== 0n && cs.long;
+}
+
+/** Puts segments and masks into the state, where 64-bit mode differs from all others. */
+export function applySegments(state: DataView, processor: Processor): void {
+  const { special } = processor;
+  if (is64Bit(special)) {
+    setFlatSegments(state, 0);
+    setBase(state, DATA_SEGMENTS.indexOf('fs'), special.fs.base);
+    setBase(state, DATA_SEGMENTS.indexOf('gs'), special.gs.base);
+    return;
+  }
+  const checks = operatingMode(processor) === 'protected' || operatingMode(processor) === 'long';
+  for (const [place, name] of DATA_SEGMENTS.entries()) {
+    const segment = special[name];
+    setBase(state, place, segment.base);
+    const bytes = isBelowLimit(segment) ? BigInt(segment.limit) + 1n : 0n;
+    setBytes(state, 'segmentReadable', place, !checks || isReadable(segment) ? bytes : 0n);
+    setBytes(state, 'segmentWritable', place, !checks || isWritable(segment) ? bytes : 0n);
+  }
+  setBase(state, NO_SEGMENT, 0n);
+  state.setBigUint64(offsetOf('stackMask'), special.ss.defaultBig ? 0xffff_ffffn : 0xffffn, true);
+  state.setBigUint64(offsetOf('linearMask'), 0xffff_ffffn, true);
+}
+
+export function setBase(state: DataView, place: number, base: bigint): void {
+  state.setBigUint64(offsetOf('segmentBases') + place * 8, base, true);
+}
+
+function setBytes(
+  state: DataView,
+  name: 'segmentReadable' | 'segmentWritable',
+  place: number,
+  bytes: bigint,
+): void {
+  state.setBigUint64(offsetOf(name) + place * 8, bytes, true);
+}
+
+export const isReadable = (segment: Segment): boolean =>
+  !segment.unusable && (!isCode(segment) || (segment.type & READ_WRITE) !== 0);
+
+export const isWritable = (segment: Segment): boolean =>
+  !segment.unusable && !isCode(segment) && (segment.type & READ_WRITE) !== 0;
+
+const isExpandDown = (segment: Segment): boolean => !isCode(segment) && (segment.type & EXPAND_DOWN) !== 0;
+const isBelowLimit = (segment: Segment): boolean => !segment.unusable && !isExpandDown(segment);
+
+/** Whether bytes from an offset on are within the segment (Intel SDM Vol. 3A §5.3 "Limit Checking"). */
+export function isInside(segment: Segment, offset: bigint, lengthBytes: number): boolean {
+  const last = offset + BigInt(lengthBytes) - 1n;
+  const limit = BigInt(segment.limit);
+  if (!isExpandDown(segment)) return last <= limit;
+  return offset > limit && last <= (segment.defaultBig ? 0xffff_ffffn : 0xffffn);
+}
