@@ -25,6 +25,9 @@ export interface Outcome {
   readonly mishaps: readonly string[];
 }
 
+/** Code of the errors that no repetition makes good: what ran computed something else than it should. */
+export const WRONG_RESULT = 'bench-wrong-result';
+
 /** How often one run may fail: a VM that crashes now and then must be told of, not lose an hour's measurements. */
 const ATTEMPTS = 3;
 
@@ -86,7 +89,7 @@ async function persistently<T>(run: () => Promise<T>, onFailure: (error: UserErr
     try {
       return await run();
     } catch (error) {
-      if (!(error instanceof UserError) || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof UserError) || error.code === WRONG_RESULT || attempt === ATTEMPTS) throw error;
       onFailure(error);
     }
   }

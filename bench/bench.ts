@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '@vireo/errors';
 import { runBoot } from './boot/boot.ts';
+import { runCpu } from './cpu/cpu.ts';
 import { runExits } from './exits/exits.ts';
 import { runInLab } from './in-lab.ts';
 import { type BenchOptions, parseBenchOptions, USAGE } from './options.ts';
@@ -13,13 +14,18 @@ import { reportAsMarkdown, reportAsText } from './report-table.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const STATUS_USAGE = 2;
+const RUN = { boot: runBoot, exits: runExits, cpu: runCpu };
 
 async function main(): Promise<number> {
   try {
     const options = parseBenchOptions(process.argv.slice(2));
-    if (options === undefined) process.stdout.write(USAGE);
-    else write(await runBenchmark(options), options);
-    return 0;
+    if (options === undefined) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const reports = await runBenchmark(options);
+    write(reports, options);
+    return reports.some(({ failures = [] }) => failures.length > 0) ? 1 : 0;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { message, fix, code } = error;
@@ -35,8 +41,9 @@ async function runBenchmark(options: BenchOptions): Promise<Report[]> {
   if (!options.insideLab) await prepare(options, ROOT, say);
   const reports: Report[] = [];
   if (here !== 'nothing') {
-    const run = options.benchmark === 'boot' ? runBoot : runExits;
-    reports.push(await run({ ...options, root: ROOT, tinyGuestsOnly: here === 'tiny guests', say }));
+    reports.push(
+      await RUN[options.benchmark]({ ...options, root: ROOT, tinyGuestsOnly: here === 'tiny guests', say }),
+    );
   }
   if (lab) reports.push(...(await runInLab(options, ROOT)));
   return reports;

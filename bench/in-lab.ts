@@ -12,13 +12,19 @@ import { fromJson, type JsonReport, type Report } from './report.ts';
  */
 const PROCESSORS = { boot: ['--cpus', '1'], exits: ['--cpus', '2', '--parallel'] } as const;
 
+function processorsFor(benchmark: BenchOptions['benchmark']): readonly string[] {
+  // Engines in software are measured on the host itself (place.ts).
+  if (benchmark === 'cpu') throw new Error('cpu does not run in the lab');
+  return PROCESSORS[benchmark];
+}
+
 export async function runInLab(options: BenchOptions, root: string): Promise<Report[]> {
   const labHost = thisMachine();
   const inside = benchArguments({ ...options, on: 'host', format: 'json' });
   const output = await capture(process.execPath, [
     join(root, 'tests/lab/lab.ts'),
     ...[
-      ...PROCESSORS[options.benchmark],
+      ...processorsFor(options.benchmark),
       '--memory',
       `${options.labMemoryMib}M`,
       '--timeout',

@@ -1,5 +1,6 @@
 /** The command line of the benchmarks: `bench BENCHMARK [OPTIONS]`. */
 import { UserError } from '@vireo/errors';
+import { CPU_PROGRAM_NAMES } from './cpu/programs.ts';
 
 /** What can be chosen with --only, in the order in which it runs. */
 export const SCENARIOS = {
@@ -8,10 +9,13 @@ export const SCENARIOS = {
     ...(['serial-string', 'serial-linux', 'serial-polled'] as const),
   ],
   exits: ['pio-out', 'pio-in', 'mmio-write', 'mmio-read'],
+  cpu: CPU_PROGRAM_NAMES,
 } as const;
-export const BENCHMARKS = ['boot', 'exits'] as const;
+export const BENCHMARKS = ['boot', 'exits', 'cpu'] as const;
 export const FORMATS = ['table', 'markdown', 'json'] as const;
 export const PLACES = ['auto', 'host', 'lab'] as const;
+export const ACCELERATORS = ['kvm', 'wasm'] as const;
+export const MONITORS = ['vireo', 'qemu'] as const;
 
 export interface BenchOptions {
   readonly benchmark: (typeof BENCHMARKS)[number];
@@ -19,6 +23,13 @@ export interface BenchOptions {
   /** Names of scenarios; all of them when empty. */
   readonly only: readonly string[];
   readonly on: (typeof PLACES)[number];
+  readonly accelerator: (typeof ACCELERATORS)[number];
+  /** Whose guests of cpu are measured. */
+  readonly monitors: readonly (typeof MONITORS)[number][];
+  /** What QEMU's engine shows guests. */
+  readonly qemuCpu: string;
+  /** Of the iterations that the guest programs do by default. */
+  readonly scalePercent: number;
   readonly format: (typeof FORMATS)[number];
   /** Where the JSON goes as well. */
   readonly jsonFile?: string;
@@ -42,20 +53,27 @@ export interface HereOptions extends BenchOptions {
   readonly say: (text: string) => void;
 }
 
-export const USAGE = `Usage: npm run bench -- boot|exits [OPTIONS]
+export const USAGE = `Usage: npm run bench -- boot|exits|cpu [OPTIONS]
 
   boot   vireo run and QEMU (q35 and microvm, both with -accel kvm), by turns, with the same guests
   exits  what a PIO or MMIO exit costs in Vireo and in a C program
+  cpu    programs in guests of Vireo's own engine and of QEMU's (TCG), by turns, and on this host itself
 
-  --pairs N         rounds, each with one run of every subject (5)
+  --pairs N         rounds, each with one run of every subject (5); --runs N says the same
   --only NAMES      some scenarios, separated by commas
                     boot: ${SCENARIOS.boot.join(', ')}
                     exits: ${SCENARIOS.exits.join(', ')}
+                    cpu: ${SCENARIOS.cpu.slice(0, 7).join(', ')},
+                    ${SCENARIOS.cpu.slice(7).join(', ')}
+  --accel ACCEL     kvm or wasm, for boot: wasm compares Vireo's own engine with QEMU's, on this host (kvm)
   --on PLACE        auto, host or lab (auto: here if /dev/kvm can run the guests, else in the KVM lab)
   --format FORMAT   table, markdown or json (table)
   --json FILE       writes the JSON to a file as well
   --memory MIB      the guests' memory (512)
   --cpus N          the guests' processors (1)
+  --scale PERCENT   how many iterations the programs of cpu do, of what they do by default (100)
+  --monitors NAMES  vireo, qemu or both, for cpu (vireo,qemu)
+  --qemu-cpu MODEL  the processor that QEMU's engine shows guests (max)
   --serial KIB      what a guest writes to its serial port (128; 1024 take an hour in the lab)
   --exits N         exits in each round of exits (20000)
   --lab-memory MIB  the lab's memory (3072)
@@ -69,6 +87,10 @@ const DEFAULTS: Omit<BenchOptions, 'benchmark'> = {
   pairs: 5,
   only: [],
   on: 'auto',
+  accelerator: 'kvm',
+  monitors: MONITORS,
+  qemuCpu: 'max',
+  scalePercent: 100,
   format: 'table',
   guestMemoryMib: 512,
   guestCpus: 1,
@@ -81,6 +103,8 @@ const DEFAULTS: Omit<BenchOptions, 'benchmark'> = {
 
 const NUMBERS = {
   '--pairs': { key: 'pairs', most: 1000 },
+  '--runs': { key: 'pairs', most: 1000 },
+  '--scale': { key: 'scalePercent', most: 10_000 },
   '--memory': { key: 'guestMemoryMib', most: 1 << 20 },
   '--cpus': { key: 'guestCpus', most: 64 },
   '--serial': { key: 'serialKib', most: 1 << 16 },
@@ -99,6 +123,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
     if (name === '--inside-lab') options.insideLab = true;
     else setOption(options, name, rest[++i]);
   }
+  if (options.benchmark === 'cpu') options.accelerator = 'wasm';
   for (const name of options.only) oneOf('--only', SCENARIOS[options.benchmark], name);
   return options;
 }
@@ -115,6 +140,10 @@ function setOption(options: Settable, name: string, value: string | undefined): 
   const number = NUMBERS[name as keyof typeof NUMBERS];
   if (number !== undefined) options[number.key] = parseCount(name, value, number.most);
   else if (name === '--only') options.only = value.split(',');
+  else if (name === '--accel') options.accelerator = oneOf(name, ACCELERATORS, value);
+  else if (name === '--monitors')
+    options.monitors = value.split(',').map((monitor) => oneOf(name, MONITORS, monitor));
+  else if (name === '--qemu-cpu') options.qemuCpu = value;
   else if (name === '--on') options.on = oneOf(name, PLACES, value);
   else if (name === '--format') options.format = oneOf(name, FORMATS, value);
   else if (name === '--json') options.jsonFile = value;

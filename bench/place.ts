@@ -31,7 +31,11 @@ export function hostKvm(): HostKvm {
 }
 
 /** @throws UserError when it was asked to run where it cannot. */
-export function plan({ benchmark, on }: Pick<BenchOptions, 'benchmark' | 'on'>, kvm: HostKvm): Plan {
+export function plan(
+  { benchmark, on, accelerator }: Pick<BenchOptions, 'benchmark' | 'on' | 'accelerator'>,
+  kvm: HostKvm,
+): Plan {
+  if (accelerator === 'wasm') return planWithoutKvm(on);
   if (on === 'lab') return { here: 'nothing', lab: true };
   if (kvm.kind === 'able') return { here: 'everything', lab: false };
   if (kvm.kind === 'none') {
@@ -50,4 +54,14 @@ export function plan({ benchmark, on }: Pick<BenchOptions, 'benchmark' | 'on'>, 
     lab: true,
     remark: `${kvm.why}: tiny guests here, everything in the KVM lab`,
   };
+}
+
+/** In the lab, an engine in software would run inside another one: that compares nothing. */
+function planWithoutKvm(on: BenchOptions['on']): Plan {
+  if (on !== 'lab') return { here: 'everything', lab: false };
+  throw new UserError(
+    'bench-usage',
+    'Engines in software are measured on the host itself, not in the lab.',
+    'Leave out --on lab.',
+  );
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openKernel } from '@vireo/boot';
 import { UserError } from '@vireo/errors';
 import { cacheDirectory, defaultGuest } from '@vireo/images';
+import { guestPrograms } from './cpu/guest-programs.ts';
 import { compileExits } from './exits/c-program.ts';
 import type { BenchOptions, HereOptions } from './options.ts';
 
@@ -17,6 +18,7 @@ export async function prepare(
     if (compilation.kind === 'missing') say(`without the C program: ${compilation.why}`);
     return;
   }
+  if (benchmark === 'cpu') await guestPrograms();
   say('bundling vireo, and fetching the default guest where it is missing');
   const bundle = spawnSync(process.execPath, [join(root, 'tools/bundle.ts')], {
     cwd: root,

@@ -24,8 +24,8 @@ export function reportAsMarkdown(report: Report): string {
   return [...context(report).map((line) => `- ${line}`), '', renderMarkdown(reportTable(report))].join('\n');
 }
 
-function context({ environment, notes }: Report): string[] {
-  return [...describeEnvironment(environment), ...notes];
+function context({ environment, notes, failures = [] }: Report): string[] {
+  return [...describeEnvironment(environment), ...notes, ...failures];
 }
 
 export function reportTable({ measurements }: Report): Table {

@@ -2,7 +2,7 @@
 import type { Environment } from './environment.ts';
 import { type Ratio, ratio, type Spread, spread } from './statistics.ts';
 
-export type Unit = 'ms' | 'µs' | 'MiB' | 'KiB';
+export type Unit = 'ms' | 'µs' | 'MiB' | 'KiB' | 'M/s';
 
 /** One quantity, taken of several subjects in alternating rounds. */
 export interface Measurement {
@@ -20,6 +20,8 @@ export interface Report {
   /** What was compared and how, a sentence each. */
   readonly notes: readonly string[];
   readonly measurements: readonly Measurement[];
+  /** What should have been measured and could not be, a sentence each. */
+  readonly failures?: readonly string[];
 }
 
 export interface Comparison extends Ratio {

@@ -15,22 +15,36 @@ import { findQemu } from './qemu.ts';
 import { linuxSerialScenario, tinySerialScenario } from './serial-scenarios.ts';
 import { firstInstructionGuest, polledSerialGuest, stringSerialGuest, writeGuest } from './tiny-guests.ts';
 
+/** With engines in software, unless something else is asked for: how long the kernel takes to its first process. */
+const SOFTWARE_SCENARIOS = ['kernel', 'console'];
+
 export async function runBoot(options: HereOptions): Promise<Report> {
-  const { root, tinyGuestsOnly } = options;
+  const { root, tinyGuestsOnly, accelerator } = options;
   using directory = mkdtempDisposableSync(join(tmpdir(), 'vireo-bench-'));
-  const qemu = await findQemu(tinyGuestsOnly);
+  const qemu = await findQemu(qemuProcessor(options));
   const environment = thisEnvironment(root, { QEMU: qemu.version });
-  const monitors = [vireo(join(root, 'packages/cli/bin/vireo')), qemuQ35(qemu), qemuMicrovm(qemu)];
+  const monitors = [
+    vireo(join(root, 'packages/cli/bin/vireo'), accelerator),
+    ...[qemuQ35(qemu, accelerator), qemuMicrovm(qemu, accelerator)],
+  ];
   const linux = tinyGuestsOnly ? [] : linuxScenarios(monitors, options, await linuxFiles());
   const scenarios = [...tinyScenarios(monitors, options, directory.path), ...linux];
-  const { measurements, mishaps } = await measure(scenarios, options);
+  const only = options.only.length === 0 && accelerator === 'wasm' ? SOFTWARE_SCENARIOS : options.only;
+  const { measurements, mishaps } = await measure(scenarios, { ...options, only });
   return { benchmark: 'boot', environment, notes: [...notes(options, qemu), ...mishaps], measurements };
 }
 
-function notes({ guestMemoryMib, guestCpus }: HereOptions, qemu: Qemu): string[] {
+/** The host's own where its KVM can show that. */
+function qemuProcessor({ accelerator, tinyGuestsOnly, qemuCpu }: HereOptions): string {
+  if (accelerator === 'wasm') return qemuCpu;
+  return tinyGuestsOnly ? 'qemu64' : 'host';
+}
+
+function notes({ guestMemoryMib, guestCpus, accelerator }: HereOptions, qemu: Qemu): string[] {
+  const how = accelerator === 'kvm' ? 'all with KVM' : 'Vireo with its own engine, QEMU with its (TCG)';
   return [
     `Guests: ${guestMemoryMib} MiB, vCPUs: ${guestCpus}, entered by PVH. The Linux ones are Debian's cloud kernel, ` +
-      "unpacked, and the default guest's initramfs. The monitors take turns, all with KVM.",
+      `unpacked, and the default guest's initramfs. The monitors take turns, ${how}.`,
     `QEMU: -nodefaults -cpu ${qemu.cpu}; microvm with qboot and no legacy devices but the serial port.`,
   ];
 }

@@ -24,15 +24,20 @@ export interface Qemu {
   readonly words: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly version: string;
-  /** The processor that guests see: the host's own, where its KVM can show that. */
+  /** The processor that guests see, as `-cpu` names it. */
   readonly cpu: string;
 }
+
+/** What runs the processors: Vireo's own engine is compared with QEMU's, and KVM with KVM. */
+export type Accelerator = 'kvm' | 'wasm';
+/** QEMU's engine, with a host thread for each vCPU or one for all. */
+export type TcgThreads = 'multi' | 'single';
 
 export const VIREO = 'Vireo';
 export const Q35 = 'QEMU q35';
 export const MICROVM = 'QEMU microvm';
 
-export function vireo(launcher: string): Monitor {
+export function vireo(launcher: string, accelerator: Accelerator): Monitor {
   return {
     name: VIREO,
     command: ({ kernel, initrd, append, memoryMib, cpus }) => ({
@@ -41,7 +46,7 @@ export function vireo(launcher: string): Monitor {
           launcher,
           'run',
           '--accel',
-          'kvm',
+          accelerator,
           '--memory',
           `${memoryMib}M`,
           '--cpus',
@@ -55,17 +60,27 @@ export function vireo(launcher: string): Monitor {
 }
 
 /** The ordinary PC, with nothing on its buses that was not asked for. */
-export function qemuQ35(qemu: Qemu): Monitor {
-  return qemuMonitor(Q35, qemu, ['-machine', 'q35,accel=kvm']);
+export function qemuQ35(qemu: Qemu, accelerator: Accelerator): Monitor {
+  return qemuMonitor(Q35, qemu, ['-machine', 'q35', ...qemuAccelerator(accelerator)]);
+}
+
+/** The same by QEMU's own engine. */
+export function qemuTcg(name: string, qemu: Qemu, threads: TcgThreads): Monitor {
+  return qemuMonitor(name, qemu, ['-machine', 'q35', '-accel', `tcg,thread=${threads}`]);
+}
+
+function qemuAccelerator(accelerator: Accelerator): string[] {
+  return ['-accel', accelerator === 'kvm' ? 'kvm' : 'tcg'];
 }
 
 /**
  * QEMU's fastest machine for a stock kernel: the small firmware, and no legacy devices but the serial port. ACPI stays
  * on, for Debian's kernels know processors and interrupt controllers by it only.
  */
-export function qemuMicrovm(qemu: Qemu): Monitor {
-  const machine = 'microvm,accel=kvm,acpi=on,pit=off,pic=off,rtc=off,isa-serial=on,x-option-roms=off';
-  return qemuMonitor(MICROVM, qemu, ['-machine', machine, '-bios', 'qboot.rom']);
+export function qemuMicrovm(qemu: Qemu, accelerator: Accelerator): Monitor {
+  const machine = 'microvm,acpi=on,pit=off,pic=off,rtc=off,isa-serial=on,x-option-roms=off';
+  const words = ['-machine', machine, ...qemuAccelerator(accelerator), '-bios', 'qboot.rom'];
+  return qemuMonitor(MICROVM, qemu, words);
 }
 
 function qemuMonitor(name: string, qemu: Qemu, machine: readonly string[]): Monitor {

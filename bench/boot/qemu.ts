@@ -9,9 +9,8 @@ import type { Qemu } from './monitors.ts';
 
 const PROGRAM = 'qemu-system-x86_64';
 
-/** @param limited KVM cannot show guests the host's own processor. */
-export async function findQemu(limited: boolean): Promise<Qemu> {
-  const cpu = limited ? 'qemu64' : 'host';
+/** @param cpu The processor that guests are to see, as `-cpu` names it. */
+export async function findQemu(cpu: string): Promise<Qemu> {
   const found = (process.env['PATH'] ?? '')
     .split(delimiter)
     .map((directory) => join(directory, PROGRAM))

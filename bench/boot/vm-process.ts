@@ -41,7 +41,7 @@ export class VmProcess {
   #complaints = '';
   #watchers: ((atMs: number) => void)[] = [];
 
-  constructor({ words, environment }: VmCommand) {
+  constructor({ words, environment }: VmCommand, limitMs = LIMIT_MS) {
     const [program, ...args] = words;
     this.#start = performance.now();
     this.#child = spawn(program ?? '', args, {
@@ -58,7 +58,7 @@ export class VmProcess {
     this.#child.stdin.on('error', () => {}); // it may have ended already
     this.#child.on('error', (error) => this.#failed.reject(error));
     this.#child.on('close', (status, signal) => this.#end(status, signal));
-    this.#timer = setTimeout(() => this.#fail(`did not end within ${LIMIT_MS / 1000} s`), LIMIT_MS);
+    this.#timer = setTimeout(() => this.#fail(`did not end within ${limitMs / 1000} s`), limitMs);
     this.#failed.promise.catch(() => {}); // whoever waits for something hears of it
   }
 
@@ -82,8 +82,13 @@ export class VmProcess {
     return this.#bytes;
   }
 
-  /** Waits for a pattern in the output; returns when it was seen, and what it matched. */
-  async waitFor(pattern: RegExp): Promise<{ readonly atMs: number; readonly match: RegExpExecArray }> {
+  /** Waits for a pattern in the output; returns when it was seen, and what it matched. Past the limit, the VM is ended. */
+  async waitFor(
+    pattern: RegExp,
+    limitMs?: number,
+  ): Promise<{ readonly atMs: number; readonly match: RegExpExecArray }> {
+    const late = () => this.#fail(`wrote nothing that matches ${pattern} within ${limitMs} ms`);
+    const timer = limitMs === undefined ? undefined : setTimeout(late, limitMs);
     const seen = new Promise<{ atMs: number; match: RegExpExecArray }>((resolve) => {
       const look = (atMs: number): void => {
         const match = pattern.exec(this.#tail);
@@ -95,7 +100,11 @@ export class VmProcess {
     const tooSoon = this.#ended.promise.then(({ how }) => {
       throw this.#error(`ended (${how}) before its output matched ${pattern}`);
     });
-    return await Promise.race([seen, tooSoon, this.#failed.promise]);
+    try {
+      return await Promise.race([seen, tooSoon, this.#failed.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Waits until it wrote that much. */
