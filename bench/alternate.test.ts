@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '@vireo/errors';
-import { measure, type Scenario, type Subject } from './alternate.ts';
+import { measure, type Scenario, type Subject, WRONG_RESULT } from './alternate.ts';
 
 const SUBJECTS: readonly Subject[] = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
 const quiet = { only: [], say: () => {} };
@@ -55,4 +55,14 @@ test('one that always fails ends it, and so does a bug at once', async () => {
   };
   await assert.rejects(measure([scenario('s', broken)], { ...quiet, pairs: 1 }), TypeError);
   assert.equal(runs, 4);
+});
+
+test('a wrong result is not repeated until it is right', async () => {
+  let runs = 0;
+  const run = async () => {
+    if (++runs === 2) throw new UserError(WRONG_RESULT, 'it computed 5');
+    return [1];
+  };
+  await assert.rejects(measure([scenario('s', run)], { ...quiet, pairs: 1 }), { code: WRONG_RESULT });
+  assert.equal(runs, 2);
 });

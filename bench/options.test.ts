@@ -54,3 +54,29 @@ test('the words for the lab say the same', () => {
   assert.ok(options);
   assert.deepEqual(parseBenchOptions(benchArguments(options)), options);
 });
+
+test('cpu is about engines in software, and boot when it is told', () => {
+  const options = parseBenchOptions(['cpu', '--runs', '3', '--only', 'lz,sha256', '--monitors', 'qemu']);
+  assert.equal(options?.pairs, 3);
+  assert.equal(options.accelerator, 'wasm');
+  assert.deepEqual(options.only, ['lz', 'sha256']);
+  assert.deepEqual(options.monitors, ['qemu']);
+  assert.equal(parseBenchOptions(['boot'])?.accelerator, 'kvm');
+  assert.equal(parseBenchOptions(['boot', '--accel', 'wasm'])?.accelerator, 'wasm');
+});
+
+test('what no engine in software can do is refused', () => {
+  for (const words of [
+    ['exits', '--accel', 'wasm'],
+    ['cpu', '--accel', 'kvm'],
+    ['boot', '--accel', 'tcg'],
+    ['cpu', '--monitors', 'vireo,xen'],
+    ['cpu', '--only', 'kernel'],
+    ['cpu', '--scale', '0'],
+  ])
+    assert.throws(
+      () => parseBenchOptions(words),
+      { name: 'UserError', code: 'bench-usage' },
+      words.join(' '),
+    );
+});

@@ -123,9 +123,17 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
     if (name === '--inside-lab') options.insideLab = true;
     else setOption(options, name, rest[++i]);
   }
-  if (options.benchmark === 'cpu') options.accelerator = 'wasm';
+  checkAccelerator(options, rest.includes('--accel'));
   for (const name of options.only) oneOf('--only', SCENARIOS[options.benchmark], name);
   return options;
+}
+
+/** Programs are run by engines in software, exits are KVM's, and a boot may be either's. */
+function checkAccelerator(options: Settable, isGiven: boolean): void {
+  if (options.benchmark === 'boot') return;
+  const only = options.benchmark === 'cpu' ? 'wasm' : 'kvm';
+  if (isGiven && options.accelerator !== only) throw usage(`${options.benchmark} is about ${only} only.`);
+  options.accelerator = only;
 }
 
 /** The words that say the same to the run inside the lab. */

@@ -72,6 +72,14 @@ test('the lab says that it is one, and how busy its host was', () => {
   assert.match(reportAsText(inLab), /^The lab's host: .*load 1\.3$/m);
 });
 
+test('what could not be measured is told of, also after the way out of the lab', () => {
+  const failed = { ...REPORT, failures: ['Failed: lz: it computed 5'] };
+  assert.match(
+    reportAsText(fromJson(JSON.parse(JSON.stringify(toJson(failed))))),
+    /^Failed: lz: it computed 5$/m,
+  );
+});
+
 test('figures have as many decimals as tell something', () => {
   assert.deepEqual(
     [1234.56, 99.94, 9.994, 0.123, 0].map((it) => formatFigure(it)),

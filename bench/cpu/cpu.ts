@@ -74,6 +74,7 @@ export async function compare(comparison: Comparison): Promise<Outcome> {
   const everywhere = [...monitors.map(toSubject), nativeSubject(programs.directory)];
   const more = parallelOnly.map(toSubject);
   try {
+    for (const subject of everywhere) await subject.open();
     const scenarios: Scenario<CpuSubject>[] = [];
     for (const program of chosenPrograms(options)) {
       const subjects = program.isParallel ? [...everywhere, ...more] : everywhere;

@@ -8,6 +8,8 @@ import type { CpuProgram } from './programs.ts';
 import { type RunResult, requireRunResult } from './run-result.ts';
 
 export interface CpuSubject extends Subject {
+  /** Does nothing where there is nothing to start. @throws UserError when the guest does not boot. */
+  open(): Promise<void>;
   /** @throws UserError */
   run(program: CpuProgram, iterations: number, threads: number): Promise<RunResult>;
   close(): Promise<void>;
@@ -18,6 +20,7 @@ export const NATIVE = 'this host, natively';
 export function nativeSubject(directory: string): CpuSubject {
   return {
     name: NATIVE,
+    async open() {},
     async run({ name }, iterations, threads) {
       const words = [`${iterations}`, `${threads}`];
       const { status, stdout } = await runProgram(join(directory, name), words);
@@ -27,14 +30,20 @@ export function nativeSubject(directory: string): CpuSubject {
   };
 }
 
-/** One VM, started at its first turn, and again when it ended in the one before. */
+/** One VM, which is started again when it ended in its last turn. */
 export function guestSubject(monitor: Monitor, guest: Guest): CpuSubject {
   let session: GuestSession | undefined;
+  const running = async () => {
+    if (session === undefined || session.isOver) session = await GuestSession.start(monitor, guest);
+    return session;
+  };
   return {
     name: monitor.name,
+    async open() {
+      await running();
+    },
     async run({ name }, iterations, threads) {
-      if (session === undefined || session.isOver) session = await GuestSession.start(monitor, guest);
-      return await session.run(name, iterations, threads);
+      return await (await running()).run(name, iterations, threads);
     },
     async close() {
       await session?.close();
