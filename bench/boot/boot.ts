@@ -45,7 +45,7 @@ function notes({ guestMemoryMib, guestCpus, accelerator }: HereOptions, qemu: Qe
   return [
     `Guests: ${guestMemoryMib} MiB, vCPUs: ${guestCpus}, entered by PVH. The Linux ones are Debian's cloud kernel, ` +
       `unpacked, and the default guest's initramfs. The monitors take turns, ${how}.`,
-    `QEMU: -nodefaults -cpu ${qemu.cpu}; microvm with qboot and no legacy devices but the serial port.`,
+    `QEMU: -nodefaults -cpu ${qemu.cpu}; microvm with qboot and ${accelerator === 'kvm' ? 'no legacy devices but the serial port' : 'its usual devices'}.`,
   ];
 }
 

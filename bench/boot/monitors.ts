@@ -78,7 +78,9 @@ function qemuAccelerator(accelerator: Accelerator): string[] {
  * on, for Debian's kernels know processors and interrupt controllers by it only.
  */
 export function qemuMicrovm(qemu: Qemu, accelerator: Accelerator): Monitor {
-  const machine = 'microvm,acpi=on,pit=off,pic=off,rtc=off,isa-serial=on,x-option-roms=off';
+  // Without KVM there is no kvmclock: the kernel has nothing but the PIT to learn the TSC's frequency from, and hangs.
+  const legacy = accelerator === 'kvm' ? 'pit=off,pic=off,rtc=off,' : '';
+  const machine = `microvm,acpi=on,${legacy}isa-serial=on,x-option-roms=off`;
   const words = ['-machine', machine, ...qemuAccelerator(accelerator), '-bios', 'qboot.rom'];
   return qemuMonitor(MICROVM, qemu, words);
 }
