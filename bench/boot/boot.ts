@@ -25,7 +25,8 @@ export async function runBoot(options: HereOptions): Promise<Report> {
   const environment = thisEnvironment(root, { QEMU: qemu.version });
   const monitors = [
     vireo(join(root, 'packages/cli/bin/vireo'), accelerator),
-    ...[qemuQ35(qemu, accelerator), qemuMicrovm(qemu, accelerator)],
+    qemuQ35(qemu, accelerator),
+    ...(accelerator === 'kvm' ? [qemuMicrovm(qemu)] : []),
   ];
   const linux = tinyGuestsOnly ? [] : linuxScenarios(monitors, options, await linuxFiles());
   const scenarios = [...tinyScenarios(monitors, options, directory.path), ...linux];
@@ -41,11 +42,13 @@ function qemuProcessor({ accelerator, tinyGuestsOnly, qemuCpu }: HereOptions): s
 }
 
 function notes({ guestMemoryMib, guestCpus, accelerator }: HereOptions, qemu: Qemu): string[] {
+  const microvm =
+    accelerator === 'kvm' ? '; microvm with qboot and no legacy devices but the serial port' : '';
   const how = accelerator === 'kvm' ? 'all with KVM' : 'Vireo with its own engine, QEMU with its (TCG)';
   return [
     `Guests: ${guestMemoryMib} MiB, vCPUs: ${guestCpus}, entered by PVH. The Linux ones are Debian's cloud kernel, ` +
       `unpacked, and the default guest's initramfs. The monitors take turns, ${how}.`,
-    `QEMU: -nodefaults -cpu ${qemu.cpu}; microvm with qboot and ${accelerator === 'kvm' ? 'no legacy devices but the serial port' : 'its usual devices'}.`,
+    `QEMU: -nodefaults -cpu ${qemu.cpu}${microvm}.`,
   ];
 }
 
