@@ -21,6 +21,11 @@ function toReport(event: TestEvent): TestReport | undefined {
     case 'test:stdout':
     case 'test:stderr':
       return { kind: 'output', file: event.data.file ?? '', text: event.data.message };
+    // Those without a file are the run's own sums.
+    case 'test:diagnostic':
+      return event.data.file === undefined
+        ? undefined
+        : { kind: 'note', file: event.data.file, text: event.data.message };
     case 'test:pass':
       return passed(event.data);
     case 'test:fail':

@@ -1,4 +1,4 @@
-/** What a test run reports, and how `npm test` shows it: a line a file as it ends, failures in full, one sum. */
+/** What a test run reports, and how `npm test` shows it: a line a file as it ends with what it notes, failures in full, one sum. */
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
 
@@ -15,6 +15,8 @@ export type TestReport =
   | ({ readonly kind: 'failed'; readonly error: string } & TestResult)
   | ({ readonly kind: 'skipped'; readonly reason: string } & TestResult)
   | { readonly kind: 'output'; readonly file: string; readonly text: string }
+  /** What a test has to say when it passes, too (TestContext.diagnostic). */
+  | { readonly kind: 'note'; readonly file: string; readonly text: string }
   | { readonly kind: 'file-end'; readonly file: string };
 
 interface FileTally {
@@ -23,6 +25,7 @@ interface FileTally {
   skipped: number;
   durationMs: number;
   output: string;
+  readonly notes: string[];
 }
 
 export class Report {
@@ -48,6 +51,9 @@ export class Report {
     switch (report.kind) {
       case 'output':
         tally.output += report.text;
+        return;
+      case 'note':
+        tally.notes.push(report.text);
         return;
       case 'file-end':
         this.#endFile(report.file);
@@ -88,7 +94,7 @@ export class Report {
   #tally(file: string): FileTally {
     let tally = this.#running.get(file);
     if (!tally) {
-      tally = { passed: 0, failed: 0, skipped: 0, durationMs: 0, output: '' };
+      tally = { passed: 0, failed: 0, skipped: 0, durationMs: 0, output: '', notes: [] };
       this.#running.set(file, tally);
     }
     return tally;
@@ -115,6 +121,7 @@ export class Report {
     this.#print(
       `${mark} ${relative(this.#root, file)} ${styleText('dim', `${counts.join(', ')}, ${seconds} s`)}`,
     );
+    for (const note of tally.notes) this.#print(indent(note));
   }
 }
 

@@ -21,6 +21,9 @@ const FILES = {
     });
     test('with subtests', async (t) => { await t.test('sub', () => { throw new Error('below'); }); });`,
   'good.test.ts': `import { test } from 'node:test'; test('good', () => {});`,
+  'noting.test.ts': `
+    import { test } from 'node:test';
+    test('notes', (t) => t.diagnostic('12 of 12'));`,
   'empty.test.ts': `export {};`,
   'crash.test.ts': `process.exit(3);`,
   'syntax.test.ts': `this is no TypeScript`,
@@ -52,6 +55,12 @@ describe('npm test', () => {
     assert.match(output, /✗ mixed\.test\.ts: with subtests › sub\n {4}Error: below/);
     assert.match(output, /1 skipped: no cheese/);
     assert.match(output, /^✗ mixed\.test\.ts 2 passed, 2 failed, 1 skipped/m);
+  });
+
+  test('what a test notes is printed when it passes, too', async () => {
+    const { lines } = await run(['noting.test.ts']);
+    assert.match(lines[0]!, /^✓ noting\.test\.ts 1 passed/);
+    assert.deepEqual(lines.slice(1), ['    12 of 12', '1 passed, 0 failed']);
   });
 
   test('a file without tests, one that crashes and one that cannot be read are failures', async () => {
