@@ -5,7 +5,8 @@
  *
  *     0x10000000  code, readable and executable; nothing follows it
  *     0x10010000  data, readable and writable; nothing before or after it
- *     0x10020000  read-only data
+ *     0x1001f000  a page that can be written, too, for accesses that cross its end
+ *     0x10020000  read-only data; nothing after it
  */
 import type { Tracee } from '@vireo/linux';
 import { SharedMemory } from './shared-memory.ts';
@@ -17,6 +18,9 @@ export interface Layout {
   readonly codeLengthBytes: number;
   readonly dataGva: number;
   readonly dataLengthBytes: number;
+  /** A writable page, and the read-only one right behind it. */
+  readonly borderGva: number;
+  readonly borderLengthBytes: number;
   readonly readonlyGva: number;
   readonly readonlyLengthBytes: number;
   /** The page after the data, where nothing is. */
@@ -28,6 +32,8 @@ export const LAYOUT: Layout = {
   codeLengthBytes: PAGE_BYTES,
   dataGva: 0x1001_0000,
   dataLengthBytes: 4 * PAGE_BYTES,
+  borderGva: 0x1001_f000,
+  borderLengthBytes: PAGE_BYTES,
   readonlyGva: 0x1002_0000,
   readonlyLengthBytes: PAGE_BYTES,
   unmappedGva: 0x1001_0000 + 4 * PAGE_BYTES,
@@ -40,10 +46,12 @@ export class AddressSpace implements Disposable {
   readonly #memory = new SharedMemory('silicon', [
     { gva: LAYOUT.codeGva, lengthBytes: LAYOUT.codeLengthBytes, protection: 'read-execute' },
     { gva: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes, protection: 'read-write' },
+    { gva: LAYOUT.borderGva, lengthBytes: LAYOUT.borderLengthBytes, protection: 'read-write' },
     { gva: LAYOUT.readonlyGva, lengthBytes: LAYOUT.readonlyLengthBytes, protection: 'read' },
   ]);
   readonly #code = this.#memory.view(LAYOUT.codeGva, LAYOUT.codeLengthBytes).fill(BREAKPOINT);
   readonly #data = this.#memory.view(LAYOUT.dataGva, LAYOUT.dataLengthBytes);
+  readonly #border = this.#memory.view(LAYOUT.borderGva, LAYOUT.borderLengthBytes);
   readonly #readonly = this.#memory.view(LAYOUT.readonlyGva, LAYOUT.readonlyLengthBytes);
   #codeStart = 0;
   #codeEnd = 0;
@@ -62,6 +70,7 @@ export class AddressSpace implements Disposable {
     this.#codeStart = start;
     this.#codeEnd = start + code.length;
     this.#data.fill(0);
+    this.#border.fill(0);
     this.#readonly.fill(0);
   }
 

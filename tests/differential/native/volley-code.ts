@@ -51,7 +51,7 @@ export interface MemoryRange {
 export interface VolleyShape {
   readonly usesFxsave: boolean;
   /** What is cleared before each record. */
-  readonly data: MemoryRange;
+  readonly cleared: readonly MemoryRange[];
   readonly memory: MemoryRange | undefined;
   readonly readBack: MemoryRange | undefined;
 }
@@ -83,7 +83,7 @@ export function assembleVolley(shape: VolleyShape): VolleyCode {
   code.emit(0x75, 0x01); // jne over the breakpoint
   const doneGva = code.gva;
   code.emit(0xcc); // int3
-  code.fillZero(shape.data);
+  for (const range of shape.cleared) code.fillZero(range);
   if (shape.memory) {
     code.onRecord([0x49, 0x8d, 0xb7], RECORD.memory); // lea rsi, [r15 + memory]
     code.emit(0xbf, ...word(shape.memory.address)); // mov edi, address

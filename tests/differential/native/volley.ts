@@ -39,6 +39,7 @@ import {
 /** In the code page: where the instruction's successor finds the way back. */
 const RETURN_POINTER = LAYOUT.codeGva + LAYOUT.codeLengthBytes - 8;
 const DATA: MemoryRange = { address: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes };
+const BORDER: MemoryRange = { address: LAYOUT.borderGva, lengthBytes: LAYOUT.borderLengthBytes };
 
 /** How many cases, from this one on, a volley can hold. At least 1, which may be one that no volley can hold. */
 export function volleyLength(cases: readonly NativeCase[], start: number): number {
@@ -151,7 +152,10 @@ export class Volley {
   #prepare(first: NativeCase, count: number, usesFxsave: boolean): VolleyCode {
     const { code, state, memory = [], readBack = [] } = first;
     const [range] = memory.map(({ address, bytes }) => ({ address, lengthBytes: bytes.length }));
-    const volley = assembleVolley({ usesFxsave, data: DATA, memory: range, readBack: readBack[0] });
+    const volley = assembleVolley({
+      ...{ usesFxsave, cleared: [DATA, BORDER] },
+      ...{ memory: range, readBack: readBack[0] },
+    });
     this.#memory.view(VOLLEY_GVA, VOLLEY_CODE_BYTES).set(volley.bytes);
     this.#setVariable(VARIABLES.current, RECORDS_GVA);
     this.#setVariable(VARIABLES.end, RECORDS_GVA + count * RECORD.bytes);
