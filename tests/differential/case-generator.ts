@@ -6,19 +6,18 @@ import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { type Choice, encode, type MemoryOperand } from './instruction-encoder.ts';
 import { LAYOUT } from './native/address-space.ts';
 import { VOLLEY_GVA } from './native/volley-code.ts';
-import { prepareOperands } from './operand-preparation.ts';
+import { chooseImmediate, prepareOperands } from './operand-preparation.ts';
 import type { Random } from './random.ts';
+import { chooseSegmentBases, chooseSegmentOverride, overriddenBase } from './segment-override.ts';
 import {
+  pickFarPlace,
   pickTarget,
-  START_OF_DATA,
   type TestCase,
   type TestCode,
   USER_ADDRESSES,
   type Window,
 } from './test-case.ts';
 import { areaAlignment } from './x87-features.ts';
-
-export type { TestCase } from './test-case.ts';
 
 /** CF, PF, AF, ZF, SF, OF. */
 const STATUS_FLAGS = 0x8d5n;
@@ -27,24 +26,26 @@ const DIRECTION_FLAG = 0x400n;
 const FIXED_FLAGS = 0x202n;
 const RSP = 4;
 
-export function generate(random: Random, variant: Variant): TestCase {
-  return chooseState(random, chooseCode(random, variant, START_OF_DATA));
-}
-
 export function chooseCode(random: Random, variant: Variant, window: Window): TestCode {
   const { encoding, operandBits, lock, repeat } = variant;
   const usesMemory = variant.rm !== undefined && variant.rm !== 'register';
   const usesOffset = encoding.operands.some(({ source }) => source === 'offset');
   const rm = usesMemory && !usesOffset ? chooseForm(random) : random.below(16);
   const target = pickTarget(random, window, usualAlignment(variant));
+  const segment = usesMemory ? chooseSegmentOverride(random) : undefined;
+  const segmentBases = chooseSegmentBases(random);
+  const linearBase = overriddenBase(segment, segmentBases);
   const draft: Choice = {
     ...{ encoding, operandBits, addressBits: variant.rm === 'memory32' ? 32 : 64, lock, repeat },
     ...{ register: random.below(16), rm, vvvv: random.below(16), forceRex: random.chance(3) },
-    immediate: usesOffset ? BigInt(target) : random.operand(),
+    ...(segment !== undefined && { segment }),
+    immediate: usesOffset ? BigInt(target - linearBase) : chooseImmediate(random, variant),
   };
   const isRelative = typeof rm === 'object' && rm.ripRelative;
-  const choice = isRelative ? { ...draft, rm: { ...rm, displacement: distance(draft, target) } } : draft;
-  const code = { variant, choice, code: encode(choice), window };
+  const choice = isRelative
+    ? { ...draft, rm: { ...rm, displacement: distance(draft, target - linearBase) } }
+    : draft;
+  const code = { variant, choice, code: encode(choice), window, segmentBases };
   return usesOffset || isRelative ? { ...code, target } : code;
 }
 
@@ -61,9 +62,12 @@ export function chooseState(random: Random, code: TestCode): TestCase {
   registers[RSP] = registers[RSP]! & USER_ADDRESSES;
   const memory = random.bytes(window.lengthBytes);
   const target = code.target ?? pickTarget(random, window, usualAlignment(variant));
+  const base = overriddenBase(choice.segment, code.segmentBases);
+  // With a base, AMD's processors want what it is added to canonical as well.
+  const address = random.chance(64) && base === 0 ? pickFarPlace(random) : BigInt(target - base);
   const place = () => {
     if (typeof choice.rm === 'object' && code.target === undefined)
-      aim(random, choice, choice.rm, registers, target);
+      aim(random, choice, choice.rm, registers, address);
   };
   prepareOperands({ random, code, registers, memory, target, place });
   const direction = random.chance(8) ? DIRECTION_FLAG : 0n;
@@ -71,9 +75,11 @@ export function chooseState(random: Random, code: TestCode): TestCase {
   return { code: code.code, registers, rflags, memory };
 }
 
+const TESTERS_UPPER_HALF = BigInt(VOLLEY_GVA) >> 32n;
+
 /** Not among what the tester has in the traced process (native/volley-code.ts). */
 function outsideOfTester(value: bigint): bigint {
-  return value >> 32n === BigInt(VOLLEY_GVA) >> 32n ? value & 0xffff_ffffn : value;
+  return value >> 32n === TESTERS_UPPER_HALF ? value & 0xffff_ffffn : value;
 }
 
 /** Operands of 128 bits and XSAVE areas must be aligned, mostly; of others that is not looked at. */
@@ -102,12 +108,12 @@ function aim(
   { addressBits }: Choice,
   form: MemoryOperand,
   registers: BigUint64Array,
-  target: number,
+  target: bigint,
 ): void {
   const index = form.index === undefined ? 0n : registers[form.index]! << BigInt(form.scale);
-  let base = BigInt.asUintN(64, BigInt(target - form.displacement) - index);
+  let base = BigInt.asUintN(64, target - BigInt(form.displacement) - index);
   // The upper half of a 32-bit address's registers is not looked at.
   if (addressBits === 32 && form.base !== RSP)
     base = BigInt.asUintN(32, base) | (BigInt(random.word()) << 32n);
-  registers[form.base!] = base;
+  registers[form.base!] = form.base === RSP ? base & USER_ADDRESSES : base;
 }

@@ -15,40 +15,31 @@ import { bareHost } from '@vireo/x86-engine/testing/bare-host';
 import { instantiate } from '@vireo/x86-engine/testing/test-interpreter';
 import { emptyTlb, setTlbEntry } from '@vireo/x86-engine/tlb';
 import { type Decoded, decode } from '@vireo/x86-isa';
+import { locate, type MemoryFault, PAGE_BYTES, REGIONS } from './memory-map.ts';
 import { LAYOUT } from './native/address-space.ts';
+import type { SegmentBases } from './test-case.ts';
 
-const PAGE_BYTES = 4096;
 const STATE = CPU_STATE_STRIDE_BYTES;
 const TLB = 0x10000;
 const RECORDS = 0x20000;
-const DATA = 0x40000;
-const READONLY = 0x60000;
 const CODE_TABLE = 0x80000;
 const MEMORY_PAGES = 16;
 /** All but CF, PF, AF, ZF, SF, OF. */
 const OTHER_FLAGS = ~0x8d5n;
+/** Among the segment registers. */
+const FS = 4;
+const GS = 5;
+const CLEARED = [REGIONS.data, REGIONS.border];
 
 export interface EngineResult {
   readonly registers: BigUint64Array;
   readonly rflags: bigint;
   readonly rip: bigint;
   readonly decoded: Decoded;
-  readonly fault?: bigint;
+  readonly fault?: MemoryFault;
   /** The vector of the exception that was raised. */
   readonly exception?: number;
 }
-
-interface Window {
-  readonly gva: number;
-  readonly lengthBytes: number;
-  readonly at: number;
-  readonly writable: boolean;
-}
-
-const WINDOWS: readonly Window[] = [
-  { gva: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes, at: DATA, writable: true },
-  { gva: LAYOUT.readonlyGva, lengthBytes: LAYOUT.readonlyLengthBytes, at: READONLY, writable: false },
-];
 
 export class EngineMachine {
   readonly #memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true });
@@ -58,7 +49,7 @@ export class EngineMachine {
   readonly #writer: RecordWriter;
   readonly #end: number;
   readonly #registers = new BigUint64Array(this.#memory.buffer, STATE + offsetOf('general'), 16);
-  #fault: bigint | undefined;
+  #fault: MemoryFault | undefined;
   #code: Uint8Array | undefined;
   #decoded: Decoded | undefined;
 
@@ -86,8 +77,8 @@ export class EngineMachine {
   ): EngineResult | undefined {
     const decoded = this.#load(code);
     if (decoded === undefined) return undefined;
-    this.#bytes.fill(0, DATA, DATA + LAYOUT.dataLengthBytes);
-    this.#bytes.set(memory, DATA + memoryGva - LAYOUT.dataGva);
+    for (const { at, lengthBytes } of CLEARED) this.#bytes.fill(0, at, at + lengthBytes);
+    this.#bytes.set(memory, REGIONS.data.at + memoryGva - LAYOUT.dataGva);
     this.#registers.set(registers);
     this.#setFlags(rflags);
     this.#view.setBigUint64(STATE + offsetOf('codeBase'), BigInt(LAYOUT.codeGva), true);
@@ -97,7 +88,7 @@ export class EngineMachine {
     return {
       registers: this.#registers.slice(),
       rflags: this.#flags(),
-      rip: this.#view.getBigUint64(STATE + offsetOf('rip'), true),
+      rip: faulted ? BigInt(LAYOUT.codeGva) : this.#view.getBigUint64(STATE + offsetOf('rip'), true),
       decoded,
       ...(faulted === undefined ? {} : { fault: faulted }),
       ...(reason === EXIT.exception && {
@@ -106,14 +97,21 @@ export class EngineMachine {
     };
   }
 
+  setSegmentBases({ fs, gs }: SegmentBases): void {
+    const bases = STATE + offsetOf('segmentBases');
+    this.#view.setBigUint64(bases + 8 * FS, BigInt(fs), true);
+    this.#view.setBigUint64(bases + 8 * GS, BigInt(gs), true);
+  }
+
   /** The vCPU's state, for what few cases look at. */
   get state(): DataView {
     return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
   }
 
-  /** The data as it is now, or a part of it. */
+  /** The data as it is now, or a part of it or of the border's page. */
   data({ gva, lengthBytes } = { gva: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes }): Uint8Array {
-    const start = DATA + gva - LAYOUT.dataGva;
+    const region = gva >= LAYOUT.borderGva ? REGIONS.border : REGIONS.data;
+    const start = region.at + gva - region.gva;
     return this.#bytes.slice(start, start + lengthBytes);
   }
 
@@ -135,19 +133,15 @@ export class EngineMachine {
     emptyCodeTable(this.#view, CODE_TABLE);
     setFlatSegments(this.#view, STATE);
     emptyTlb(this.#bytes, TLB);
-    for (const { gva, lengthBytes, at, writable } of WINDOWS)
+    for (const { gva, lengthBytes, at, writable } of Object.values(REGIONS))
       for (let page = 0; page < lengthBytes; page += PAGE_BYTES)
         setTlbEntry(this.#view, TLB, { gva: BigInt(gva + page), address: at + page, writable });
   }
 
   #slowAccess(gva: bigint, lengthBytes: number, isWrite: boolean): number {
-    const address = BigInt.asUintN(64, gva);
-    for (const window of WINDOWS) {
-      const offset = address - BigInt(window.gva);
-      const fits = offset >= 0n && offset + BigInt(lengthBytes) <= BigInt(window.lengthBytes);
-      if (fits && (window.writable || !isWrite)) return window.at + Number(offset);
-    }
-    this.#fault = address;
+    const found = locate({ gva: BigInt.asUintN(64, gva), lengthBytes, isWrite });
+    if (typeof found === 'number') return found;
+    this.#fault = found;
     return 0;
   }
 

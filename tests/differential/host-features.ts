@@ -1,4 +1,4 @@
-/** Which of the table's instructions the host's processor has. */
+/** What the host's processor has of the table's instructions, and how wide its addresses are. */
 import { readFileSync } from 'node:fs';
 import type { Feature } from '@vireo/x86-isa';
 
@@ -19,9 +19,11 @@ const CPUINFO_NAMES: Partial<Record<Feature, string>> = {
   ...{ FXSR: 'fxsr', XSAVE: 'xsave', XSAVEOPT: 'xsaveopt', XSAVEC: 'xsavec' },
 };
 
-const HOST: ReadonlySet<string> = new Set(
-  /^flags\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [],
-);
+const CPUINFO = readFileSync('/proc/cpuinfo', 'utf8');
+const HOST: ReadonlySet<string> = new Set(/^flags\s*: (.*)$/m.exec(CPUINFO)?.[1]?.split(' ') ?? []);
+
+/** 57 where the kernel uses 5-level paging. */
+export const LINEAR_ADDRESS_BITS = Number(/(\d+) bits virtual/.exec(CPUINFO)?.[1] ?? 48);
 
 /** Why the host cannot run it; undefined if it can. */
 export function missingOnHost(feature: Feature | undefined): string | undefined {

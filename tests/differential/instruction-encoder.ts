@@ -14,6 +14,8 @@ export interface Choice {
   readonly operandBits: 16 | 32 | 64;
   readonly addressBits: 32 | 64;
   readonly lock: boolean;
+  /** A segment override prefix. */
+  readonly segment?: number;
   /** ModRM.reg or the register in the opcode. */
   readonly register: number;
   /** ModRM.rm. */
@@ -30,6 +32,7 @@ export function encode(choice: Choice): Uint8Array {
   const { encoding, addressBits, lock, repeat } = choice;
   const { opcode, operands } = encoding;
   const bytes: number[] = [];
+  if (choice.segment !== undefined) bytes.push(choice.segment);
   if (lock) bytes.push(0xf0);
   if (addressBits === 32) bytes.push(0x67);
   if (repeat !== 'none') bytes.push(repeat === 'rep' ? 0xf3 : 0xf2);

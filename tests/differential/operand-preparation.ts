@@ -1,6 +1,8 @@
 /** What some instructions need of their operands so that cases show more than a fault. */
+import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { LAYOUT } from './native/address-space.ts';
 import type { Random } from './random.ts';
+import { overriddenBase } from './segment-override.ts';
 import { pickTarget, type TestCode, USER_ADDRESSES } from './test-case.ts';
 
 interface Preparation {
@@ -25,20 +27,58 @@ const RDI = 7;
 
 const STACK = /^(PUSH|POP|CALL|RET|LEAVE)/;
 const BIT_TEST = /^BT[SRC]?$/;
+const SHIFT = /^(RO|RC|SA|SH)[LR][DX]?$/;
 
 export function prepareOperands(preparation: Preparation): void {
   const { random, code, place } = preparation;
   const { mnemonic } = code.variant.instruction;
   const { encoding } = code.variant;
+  relate(preparation);
+  if (SHIFT.test(mnemonic) && random.chance(2)) prepareCount(preparation);
   if (BIT_TEST.test(mnemonic)) prepareBitOffset(preparation);
   if (encoding.opcode.vex && !random.chance(4)) prepareField(preparation);
   if (encoding.addressed) prepareImplied(preparation);
   place();
+  if (random.chance(3)) prepareMemoryOperand(preparation);
   if (/^I?DIV$/.test(mnemonic) && !random.chance(8)) prepareDividend(preparation);
   if (mnemonic.startsWith('CMPXCHG') && random.chance(2)) prepareComparison(preparation);
   // Either may have changed the operand's base or index.
   place();
   prepareControlTransfer(preparation);
+}
+
+/** Operands that are the same, opposite or next to each other: where results become zero, and carries end. */
+function relate({ random, code, registers }: Preparation): void {
+  if (!random.chance(6)) return;
+  const { register, rm, vvvv } = code.choice;
+  const from = random.pick([RAX, register, typeof rm === 'number' ? rm : vvvv]);
+  const to = random.pick([RAX, RDX, register, typeof rm === 'number' ? rm : register]);
+  const value = registers[from]!;
+  if (to !== RSP) registers[to] = random.pick([value, -value, ~value, value + 1n, value - 1n]);
+}
+
+/** At each width, beside it and beyond it: a byte. */
+function edgeCount(random: Random): bigint {
+  const width = random.pick([0, 8, 9, 16, 17, 32, 33, 64]);
+  return BigInt(Math.max(0, width + random.below(3) - 1) | (random.chance(4) ? 0x80 : 0));
+}
+
+function prepareCount({ random, code, registers }: Preparation): void {
+  const number = code.variant.encoding.opcode.vex ? code.choice.vvvv : RCX;
+  if (number !== RSP) registers[number] = (registers[number]! & ~0xffn) | edgeCount(random);
+}
+
+export function chooseImmediate(random: Random, { instruction }: Variant): bigint {
+  return SHIFT.test(instruction.mnemonic) && random.chance(2) ? edgeCount(random) : random.operand();
+}
+
+/** Else what is in memory would have no liking for edges. */
+function prepareMemoryOperand({ random, code, registers, memory, target }: Preparation): void {
+  const value = random.chance(3) ? registers[code.choice.register]! : random.operand();
+  const offset = target - code.window.gva;
+  for (let at = 0; at < 8; at++)
+    if (offset + at >= 0 && offset + at < memory.length)
+      memory[offset + at] = Number((value >> BigInt(8 * at)) & 0xffn);
 }
 
 /** An offset in a register that stays in the window, mostly, of its lower bits: the upper ones are not looked at. */
@@ -64,11 +104,11 @@ function prepareField({ random, code, registers }: Preparation): void {
 /** Strings and XLAT's table are in the window, mostly. */
 function prepareImplied({ random, code, registers }: Preparation): void {
   const { window, variant } = code;
+  const overridden = overriddenBase(code.choice.segment, code.segmentBases);
   if (variant.instruction.mnemonic === 'XLAT') {
-    const place = BigInt(pickTarget(random, window)) - (registers[RAX]! & 0xffn);
-    registers[RBX] = place;
+    registers[RBX] = BigInt(pickTarget(random, window) - overridden) - (registers[RAX]! & 0xffn);
   } else if (!variant.encoding.forces64) {
-    registers[RSI] = BigInt(pickTarget(random, window));
+    registers[RSI] = BigInt(pickTarget(random, window) - overridden);
     registers[RDI] = BigInt(pickTarget(random, window));
   }
   if (!random.chance(4)) registers[RCX] = BigInt(random.below(5));
@@ -96,7 +136,9 @@ function prepareDividend(preparation: Preparation): void {
   const high = bits === 8 ? (registers[RAX]! >> 8n) & 0xffn : BigInt.asUintN(bits, registers[RDX]!);
   const signed = BigInt.asIntN(bits, divisor);
   const limit = instruction.mnemonic === 'DIV' ? divisor : (signed < 0n ? -signed : signed) / 2n + 1n;
-  let reduced = high % limit;
+  // Now and then at the very end of what fits, or right behind it.
+  let reduced = random.chance(6) ? limit - BigInt(random.below(3)) : high % limit;
+  reduced = reduced < 0n ? 0n : reduced;
   if (instruction.mnemonic === 'IDIV' && random.chance(2)) reduced = BigInt.asUintN(bits, -reduced);
   if (bits === 8) registers[RAX] = (registers[RAX]! & ~0xff00n) | (reduced << 8n);
   else registers[RDX] = (registers[RDX]! & ~BigInt.asUintN(bits, -1n)) | reduced;

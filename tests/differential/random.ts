@@ -1,5 +1,12 @@
 /** Numbers from a seed, the same everywhere (sfc32 of PractRand), and operands with a liking for edges. */
 
+/** Where operands of each size change sign and overflow, by themselves and sign-extended. */
+const BOUNDARIES = [8n, 16n, 32n, 64n].flatMap((bits) => [
+  1n << (bits - 1n),
+  -(1n << (bits - 1n)),
+  1n << bits,
+]);
+
 export class Random {
   /** The state: three words and a counter. */
   #a: number;
@@ -53,13 +60,15 @@ export class Random {
 
   /** An operand of 64 bits: half of them near a power of two, or few bits, where carries and signs change. */
   operand(): bigint {
-    switch (this.below(6)) {
+    switch (this.below(8)) {
       case 0:
         return BigInt.asUintN(64, BigInt(this.below(5) - 2));
       case 1:
         return BigInt.asUintN(64, (1n << BigInt(this.below(64))) + BigInt(this.below(3) - 1));
       case 2:
         return BigInt.asUintN(64, -(1n << BigInt(this.below(64))));
+      case 3:
+        return BigInt.asUintN(64, this.pick(BOUNDARIES) + BigInt(this.below(3) - 1));
       default:
         return this.next();
     }

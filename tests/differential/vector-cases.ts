@@ -1,14 +1,11 @@
-/** Cases for vector instructions: those of case-generator.ts, with vector registers and MXCSR. */
+/** States for vector instructions: those of case-generator.ts, with vector registers and MXCSR. */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
-import { generate, type TestCase } from './case-generator.ts';
+import { chooseState } from './case-generator.ts';
 import { LAYOUT } from './native/address-space.ts';
 import type { Random } from './random.ts';
+import type { TestCase, TestCode, Window } from './test-case.ts';
 import { type Style, VectorOperands } from './vector-operands.ts';
 import { FXSAVE } from './vector-state.ts';
-
-export interface VectorCase extends TestCase {
-  readonly fxsave: Uint8Array;
-}
 
 const MXCSR_INITIAL = 0x1f80;
 const PRECISION_FLAG = 0x20;
@@ -18,8 +15,9 @@ const MXCSR_SETTABLE = 0xffff;
 const VECTOR_BYTES = 16;
 const RDI = 7;
 
-export function generateVector(random: Random, variant: Variant): VectorCase {
-  const base = generate(random, variant);
+export function chooseVectorState(random: Random, code: TestCode): TestCase {
+  const { variant, window } = code;
+  const base = chooseState(random, code);
   const operands = new VectorOperands(random);
   const styles = stylesOf(variant.instruction.mnemonic);
   const pick = () => operands.vector(random.chance(8) ? 'integer' : random.pick(styles));
@@ -35,7 +33,7 @@ export function generateVector(random: Random, variant: Variant): VectorCase {
   for (let at = 0; at < memory.length; at += VECTOR_BYTES) setVector(data, at, pick());
   prepare(random, variant, data);
   const registers = base.registers.slice();
-  if (variant.instruction.mnemonic.startsWith('MASKMOV')) registers[RDI] = maskedTarget(random);
+  if (variant.instruction.mnemonic.startsWith('MASKMOV')) registers[RDI] = maskedTarget(random, window);
   return { ...base, registers, memory, fxsave };
 }
 
@@ -47,10 +45,19 @@ function setX87(random: Random, view: DataView): void {
   view.setUint8(FXSAVE.tags, random.below(256));
 }
 
-/** In the data, or so that only its first bytes are. */
-function maskedTarget(random: Random): bigint {
-  if (random.chance(8)) return BigInt(LAYOUT.unmappedGva - random.below(VECTOR_BYTES));
-  return BigInt(LAYOUT.dataGva + random.below(64));
+/** In the window, or so that only its first bytes or its last ones can be written. */
+function maskedTarget(random: Random, window: Window): bigint {
+  const inside = random.below(VECTOR_BYTES);
+  switch (random.below(16)) {
+    case 0:
+      return BigInt(LAYOUT.unmappedGva - inside);
+    case 1:
+      return BigInt(LAYOUT.dataGva - inside);
+    case 2:
+      return BigInt(LAYOUT.readonlyGva - inside);
+    default:
+      return BigInt(window.gva + random.below(window.lengthBytes - VECTOR_BYTES + 1));
+  }
 }
 
 export function setVector(view: DataView, offset: number, value: bigint): void {

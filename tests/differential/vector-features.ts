@@ -3,8 +3,6 @@ import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import type { Feature } from '@vireo/x86-isa';
 import { isX87 } from './x87-features.ts';
 
-export { missingOnHost } from './host-features.ts';
-
 const FEATURES: ReadonlySet<Feature> = new Set<Feature>([
   ...(['MMX', 'SSE', 'SSE2', 'SSE3', 'SSSE3', 'SSE4.1', 'SSE4.2'] as const),
   ...(['AES', 'PCLMULQDQ', 'SHA'] as const),

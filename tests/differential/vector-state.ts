@@ -2,7 +2,7 @@
 import { MMX_STRIDE_BYTES, offsetOf, XMM_STRIDE_BYTES } from '@vireo/x86-engine/cpu-state';
 
 export const FXSAVE = {
-  ...{ control: 0, status: 2, tags: 4, mxcsr: 24, x87: 32, xmm: 160, lengthBytes: 512 },
+  ...{ control: 0, status: 2, tags: 4, mxcsr: 24, x87: 32, xmm: 160, xmmEnd: 416, lengthBytes: 512 },
 } as const;
 
 const REGISTER_BYTES = 16;
