@@ -19,12 +19,13 @@ export function addNarrow(module: ModuleBuilder, { round }: Rounding): Callee {
   return define(module, ['i64'], 'i64', (f, operand) => {
     const a = operand!;
     const quick = f.let(a.reinterpret().convert('f32', FLOAT_CONVERT.f32DemoteF64).reinterpret().extend());
-    const isNormal = quick
+    const beyondLeast = SINGLE.leastNormal + 1n;
+    const isPlain = quick
       .and(SINGLE.magnitude)
-      .sub(SINGLE.leastNormal)
-      .ltU(SINGLE.infinity - SINGLE.leastNormal);
+      .sub(beyondLeast)
+      .ltU(SINGLE.infinity - beyondLeast);
     // As in fast-paths.ts.
-    f.when(f.field('mxcsr').and(SIMPLE_MASK).eq(SIMPLE_VALUE).and(isNormal), () => f.result(quick));
+    f.when(f.field('mxcsr').and(SIMPLE_MASK).eq(SIMPLE_VALUE).and(isPlain), () => f.result(quick));
     const sign = f.let(DOUBLE.sign(a).shl(31));
     f.when(DOUBLE.isNan(a), () => {
       f.when(DOUBLE.isSignaling(a), () => f.note(EXCEPTION.IE));

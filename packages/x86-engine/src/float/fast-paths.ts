@@ -3,7 +3,8 @@
  * exceptions but ones whose flags are set, else in software.
  *
  * That is so when MXCSR is as after a reset but for PE, which the first inexact result sets for good; no operand is a
- * denormal (DE), and the result is normal (so not invalid, no overflow, no underflow), or a zero that is exact.
+ * denormal (DE), and the result is normal (so not invalid, no overflow, no underflow), or a zero that is exact. The least
+ * normal number is left to software: what was rounded up to it may have been tiny (UE).
  */
 import type { ValueType } from '../wasm/code.ts';
 import type { ModuleBuilder } from '../wasm/module-builder.ts';
@@ -68,12 +69,12 @@ class Lanes {
     return this.equal(magnitude, this.constant(0n));
   }
 
-  /** Zero, normal, or infinite if `infinite`. */
+  /** Zero, normal but not the least one, or infinite if `infinite`. */
   isPlain(magnitude: Expression, infinite: boolean): Expression {
     const { leastNormal, infinity } = this.#format;
-    const atLeast = this.less(this.constant(leastNormal - 1n), magnitude);
+    const isMore = this.less(this.constant(leastNormal), magnitude);
     const atMost = this.less(magnitude, this.constant(infinity + (infinite ? 1n : 0n)));
-    return this.or(this.and(atLeast, atMost), this.isZero(magnitude));
+    return this.or(this.and(isMore, atMost), this.isZero(magnitude));
   }
 }
 

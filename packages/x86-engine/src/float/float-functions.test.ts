@@ -15,12 +15,13 @@ const functions = instantiate();
 
 function instantiate(): Readonly<Record<string, unknown>> {
   const module = new ModuleBuilder({ minimumPages: 1, maximumPages: 1 });
-  const { binary, sqrt, approximate, settle } = addFloatFunctions(module);
+  const { binary, sqrt, approximate, resize, settle } = addFloatFunctions(module);
   for (const [name, shapes] of Object.entries(binary)) {
     module.export(`${name}64`, shapes.f64.index);
     module.export(`${name}32`, shapes.f32.index);
   }
   module.export('sqrt64', sqrt.f64.index);
+  module.export('narrow', resize[32].index);
   for (const [name, { index }] of Object.entries({ ...approximate, settle })) module.export(name, index);
   return new WebAssembly.Instance(new WebAssembly.Module(module.encode()), { host: { memory } }).exports;
 }
@@ -162,6 +163,24 @@ test('the fast way gives what software gives, NaNs included', () => {
     }),
     checked,
   );
+});
+
+test('what is tiny sets UE even if it is rounded up to the least normal number (Intel SDM Vol. 1 §4.9.1.5)', () => {
+  // A significand of ones only, which a denormal has one bit too few for.
+  const ones64 = 0x1fff_ffff_ffff_ffffn;
+  const ones32 = 0x1fff_ffff;
+  const half = fromDouble(2 ** -511);
+  for (const mxcsr of [MXCSR_INITIAL, MXCSR_INITIAL | EXCEPTION.PE]) {
+    const flags = EXCEPTION.UE | EXCEPTION.PE;
+    assert.deepEqual(run('mul64', mxcsr, ones64, half), { result: 1n << 52n, flags });
+    assert.deepEqual(run('div64', mxcsr, ones64, fromDouble(2 ** 511)), { result: 1n << 52n, flags });
+    const single = fromSingle(2 ** -127 / toSingle(0x1f80_0000));
+    assert.deepEqual(run('mul32', mxcsr, ones32, single), { result: 1 << 23, flags });
+    assert.deepEqual(run('narrow', mxcsr, fromDouble((1 - 2 ** -24) * 2 ** -126)), {
+      result: 1n << 23n,
+      flags,
+    });
+  }
 });
 
 test('the first operand is the NaN that is returned, quiet (Intel SDM Vol. 1 §4.8.3.5, Table 4-7)', () => {
