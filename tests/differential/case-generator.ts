@@ -7,8 +7,13 @@ import { type Choice, encode, type MemoryOperand } from './instruction-encoder.t
 import { LAYOUT } from './native/address-space.ts';
 import { VOLLEY_GVA } from './native/volley-code.ts';
 import { chooseImmediate, prepareOperands } from './operand-preparation.ts';
+import {
+  chooseIgnoredPrefixes,
+  chooseSegmentBases,
+  chooseSegmentOverride,
+  overriddenBase,
+} from './prefixes.ts';
 import type { Random } from './random.ts';
-import { chooseSegmentBases, chooseSegmentOverride, overriddenBase } from './segment-override.ts';
 import {
   pickFarPlace,
   pickTarget,
@@ -25,33 +30,42 @@ const DIRECTION_FLAG = 0x400n;
 /** IF, and a bit that is always set. */
 const FIXED_FLAGS = 0x202n;
 const RSP = 4;
+/** Intel SDM Vol. 2A §2.3.11 "AVX Instruction Length" repeats it. */
+const MOST_BYTES = 15;
 
 export function chooseCode(random: Random, variant: Variant, window: Window): TestCode {
   const { encoding, operandBits, lock, repeat } = variant;
   const usesMemory = variant.rm !== undefined && variant.rm !== 'register';
   const usesOffset = encoding.operands.some(({ source }) => source === 'offset');
-  const rm = usesMemory && !usesOffset ? chooseForm(random) : random.below(16);
+  const rm = usesMemory && !usesOffset ? chooseForm(random, encoding.forces64) : random.below(16);
   const target = pickTarget(random, window, usualAlignment(variant));
   const segment = usesMemory ? chooseSegmentOverride(random) : undefined;
   const segmentBases = chooseSegmentBases(random);
   const linearBase = overriddenBase(segment, segmentBases);
-  const draft: Choice = {
+  const draft = withoutExcess({
     ...{ encoding, operandBits, addressBits: variant.rm === 'memory32' ? 32 : 64, lock, repeat },
     ...{ register: random.below(16), rm, vvvv: random.below(16), forceRex: random.chance(3) },
     ...(segment !== undefined && { segment }),
+    ignoredPrefixes: chooseIgnoredPrefixes(random, variant),
     immediate: usesOffset ? BigInt(target - linearBase) : chooseImmediate(random, variant),
-  };
-  const isRelative = typeof rm === 'object' && rm.ripRelative;
-  const choice = isRelative
-    ? { ...draft, rm: { ...rm, displacement: distance(draft, target - linearBase) } }
-    : draft;
+  });
+  const isFixed = usesOffset || (typeof rm === 'object' && rm.base === undefined && rm.index === undefined);
+  const choice = isFixed ? aimCode(draft, target - linearBase) : draft;
   const code = { variant, choice, code: encode(choice), window, segmentBases };
-  return usesOffset || isRelative ? { ...code, target } : code;
+  return isFixed ? { ...code, target } : code;
 }
 
-/** From the next instruction. */
-function distance(choice: Choice, target: number): number {
-  return target - (LAYOUT.codeGva + encode(choice).length);
+/** Longer instructions are #GP. */
+function withoutExcess(choice: Choice): Choice {
+  return encode(choice).length <= MOST_BYTES ? choice : { ...choice, ignoredPrefixes: [] };
+}
+
+/** With no register in its address. A relative one is from the next instruction. */
+function aimCode(choice: Choice, target: number): Choice {
+  const { rm } = choice;
+  if (typeof rm === 'number') return choice;
+  const from = rm.ripRelative ? LAYOUT.codeGva + encode(choice).length : 0;
+  return { ...choice, rm: { ...rm, displacement: target - from } };
 }
 
 export function chooseState(random: Random, code: TestCode): TestCase {
@@ -89,31 +103,33 @@ function usualAlignment(variant: Variant): number {
   return variant.encoding.operands.some(({ width }) => width === 128) ? 16 : 1;
 }
 
-/** With RSP, whose values must be canonical, only small numbers are added to the base. */
-function chooseForm(random: Random): MemoryOperand {
-  const isSmall = random.chance(2);
-  const displacement = isSmall ? random.below(256) - 128 : random.word() | 0;
-  if (random.chance(8)) return { scale: 0, displacement: 0, ripRelative: true };
+/** With RSP, whose values must be canonical, only small numbers are added to the base. `exact`: aims at any byte. */
+function chooseForm(random: Random, exact = false): MemoryOperand {
+  if (random.chance(8)) return { scale: 0, displacement: 0, ripRelative: !random.chance(3) };
   const base = random.below(16);
-  if (base === RSP) return { base, scale: 0, displacement: random.below(256) - 128, ripRelative: false };
+  const small = random.chance(4) ? 0 : random.below(256) - 128;
+  if (base === RSP) return { base, scale: 0, displacement: small, ripRelative: false };
+  const displacement = random.chance(2) ? small : random.word() | 0;
   const form: MemoryOperand = { base, scale: 0, displacement, ripRelative: false };
   const index = random.below(16);
   if (random.chance(2) || index === RSP || index === base) return form;
-  return { ...form, index, scale: random.below(4) };
+  const scale = random.below(4);
+  if (random.chance(4)) return { index, scale: exact ? 0 : scale, displacement, ripRelative: false };
+  return { ...form, index, scale };
 }
 
-/** Sets the base so that the operand is at the target. */
+/** Sets the base, or without one the index, so that the operand is at the target, or as near as the scale allows. */
 function aim(
   random: Random,
   { addressBits }: Choice,
-  form: MemoryOperand,
+  { base, index, scale, displacement }: MemoryOperand,
   registers: BigUint64Array,
   target: bigint,
 ): void {
-  const index = form.index === undefined ? 0n : registers[form.index]! << BigInt(form.scale);
-  let base = BigInt.asUintN(64, target - BigInt(form.displacement) - index);
+  const indexed = index === undefined || base === undefined ? 0n : registers[index]! << BigInt(scale);
+  let value = BigInt.asUintN(64, target - BigInt(displacement) - indexed);
+  if (base === undefined) value >>= BigInt(scale);
   // The upper half of a 32-bit address's registers is not looked at.
-  if (addressBits === 32 && form.base !== RSP)
-    base = BigInt.asUintN(32, base) | (BigInt(random.word()) << 32n);
-  registers[form.base!] = form.base === RSP ? base & USER_ADDRESSES : base;
+  if (addressBits === 32 && base !== RSP) value = BigInt.asUintN(32, value) | (BigInt(random.word()) << 32n);
+  registers[base ?? index!] = base === RSP ? value & USER_ADDRESSES : value;
 }

@@ -16,6 +16,8 @@ export interface Choice {
   readonly lock: boolean;
   /** A segment override prefix. */
   readonly segment?: number;
+  /** Before all others. */
+  readonly ignoredPrefixes: readonly number[];
   /** ModRM.reg or the register in the opcode. */
   readonly register: number;
   /** ModRM.rm. */
@@ -31,7 +33,7 @@ export interface Choice {
 export function encode(choice: Choice): Uint8Array {
   const { encoding, addressBits, lock, repeat } = choice;
   const { opcode, operands } = encoding;
-  const bytes: number[] = [];
+  const bytes = [...choice.ignoredPrefixes];
   if (choice.segment !== undefined) bytes.push(choice.segment);
   if (lock) bytes.push(0xf0);
   if (addressBits === 32) bytes.push(0x67);
@@ -104,13 +106,20 @@ function modRm({ encoding, register, rm }: Choice): number[] {
   const reg = ((typeof modrm === 'number' ? modrm : register) & 7) << 3;
   if (typeof rm === 'number') return [0xc0 | reg | (rm & 7)];
   if (rm.ripRelative) return [reg | 5, ...littleEndian(BigInt(rm.displacement), 4)];
-  const small = rm.displacement >= -128 && rm.displacement < 128;
-  const displacement = littleEndian(BigInt(rm.displacement), rm.base !== undefined && small ? 1 : 4);
-  const mod = rm.base === undefined ? 0 : small ? 0x40 : 0x80;
+  const { mod, lengthBytes } = displacementForm(rm);
+  const displacement = littleEndian(BigInt(rm.displacement), lengthBytes);
   const needsSib = rm.index !== undefined || rm.base === undefined || (rm.base & 7) === 4;
   if (!needsSib) return [mod | reg | (rm.base! & 7), ...displacement];
   const sib = (rm.scale << 6) | (((rm.index ?? 4) & 7) << 3) | ((rm.base ?? 5) & 7);
   return [mod | reg | 4, sib, ...displacement];
+}
+
+/** As short as can be: none is not possible with RBP and R13, whose place without one means no base. */
+function displacementForm({ base, displacement }: MemoryOperand): { mod: number; lengthBytes: number } {
+  if (base === undefined) return { mod: 0, lengthBytes: 4 };
+  if (displacement === 0 && (base & 7) !== 5) return { mod: 0, lengthBytes: 0 };
+  const isSmall = displacement >= -128 && displacement < 128;
+  return isSmall ? { mod: 0x40, lengthBytes: 1 } : { mod: 0x80, lengthBytes: 4 };
 }
 
 function immediateBytes({ source, implied, encoded }: OperandSpec, choice: Choice): number[] {

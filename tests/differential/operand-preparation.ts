@@ -1,8 +1,8 @@
 /** What some instructions need of their operands so that cases show more than a fault. */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { LAYOUT } from './native/address-space.ts';
+import { overriddenBase } from './prefixes.ts';
 import type { Random } from './random.ts';
-import { overriddenBase } from './segment-override.ts';
 import { pickTarget, type TestCode, USER_ADDRESSES } from './test-case.ts';
 
 interface Preparation {
