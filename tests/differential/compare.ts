@@ -117,11 +117,11 @@ function registerDifference(ours: EngineResult, { state }: NativeResult): string
 }
 
 /** A fault leaves all flags as they were. */
-function flagDifference(
+export function flagDifference(
   { instruction, encoding }: Variant,
   ours: EngineResult,
   native: NativeResult,
-  { undefinedToo = false }: Comparison,
+  { undefinedToo = false }: Pick<Comparison, 'undefinedToo'> = {},
 ): string | undefined {
   const differing = ours.rflags ^ native.state.rflags;
   if (differing === 0n) return undefined;

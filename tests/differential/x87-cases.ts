@@ -3,8 +3,8 @@ import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { chooseCode, chooseState } from './case-generator.ts';
 import { LAYOUT } from './native/address-space.ts';
 import type { Random } from './random.ts';
-import type { TestCode, Window } from './test-case.ts';
-import { setVector, type VectorCase } from './vector-cases.ts';
+import type { TestCase, TestCode, Window } from './test-case.ts';
+import { setVector } from './vector-cases.ts';
 import { FXSAVE } from './vector-state.ts';
 import { areaAlignment } from './x87-features.ts';
 import { type Number80, X87Operands } from './x87-operands.ts';
@@ -21,7 +21,10 @@ const RDX = 2;
 const POINTERS = { opcode: 6, instruction: 8, data: 16 } as const;
 const HEADER = { stateBv: 512, compactionBv: 520, reserved: 528, end: 576 } as const;
 
-export function generateX87(random: Random, variant: Variant): VectorCase {
+/** A case of an instruction that has to do with the x87. */
+export type X87Case = TestCase & { readonly fxsave: Uint8Array };
+
+export function generateX87(random: Random, variant: Variant): X87Case {
   const code = chooseCode(random, variant, WINDOW);
   const base = chooseState(random, code);
   const operands = new X87Operands(random);

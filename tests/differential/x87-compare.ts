@@ -16,8 +16,8 @@ import type { EngineMachine, EngineResult } from './engine-machine.ts';
 import { LAYOUT } from './native/address-space.ts';
 import type { FaultKind, NativeResult } from './native/case.ts';
 import type { Silicon } from './native/silicon.ts';
-import type { VectorCase } from './vector-cases.ts';
 import { FXSAVE, loadVectors } from './vector-state.ts';
+import type { X87Case } from './x87-cases.ts';
 import { areaAlignment } from './x87-features.ts';
 
 const TRANSCENDENTAL = /^F(2XM1|YL2X|YL2XP1|PTAN|PATAN|SIN|COS|SINCOS)$/;
@@ -38,7 +38,7 @@ export function x87CaseDifference(
   silicon: Silicon,
   engine: EngineMachine,
   variant: Variant,
-  test: VectorCase,
+  test: X87Case,
 ): string | undefined {
   const { code, registers, rflags, memory, fxsave } = test;
   const native = silicon.run({
@@ -85,9 +85,9 @@ function faultDifference({ fault }: NativeResult, ours: EngineResult): string | 
   const isPageFault = fault?.kind === 'segv' && (fault.code === SEGV_MAPERR || fault.code === SEGV_ACCERR);
   if (ours.fault !== undefined) {
     // Where in an area it faults first is the processor's business.
-    const distance = BigInt.asIntN(64, (fault?.address ?? 0n) - ours.fault);
+    const distance = BigInt.asIntN(64, (fault?.address ?? 0n) - ours.fault.address);
     const isNear = distance > -LONGEST_BYTES && distance < LONGEST_BYTES;
-    return isPageFault && isNear ? undefined : `a page fault at ${hex(ours.fault)}, silicon: ${native}`;
+    return isPageFault && isNear ? undefined : `a page fault at ${hex(ours.fault.address)}, silicon: ${native}`;
   }
   const expected = ours.exception === undefined ? undefined : SIGNAL_KINDS[ours.exception];
   if (expected === fault?.kind && !isPageFault) return undefined;
@@ -100,7 +100,7 @@ function registerDifference(variant: Variant, native: NativeResult, ours: Engine
       return `register ${number} is ${hex(ours.registers[number]!)}, silicon ${hex(value)}`;
   if (native.fault) return undefined;
   if (native.state.rip !== ours.rip) return `rip ${hex(ours.rip)}, silicon ${hex(native.state.rip)}`;
-  return flagDifference(variant, ours.rflags, native.state.rflags);
+  return flagDifference(variant, ours, native);
 }
 
 function stateDifference(variant: Variant, state: DataView, native: NativeResult): string | undefined {
