@@ -16,7 +16,10 @@ const OUT = join(ROOT, 'packages/cli/gen');
 const MAIN = 'packages/cli/src/start.ts';
 const WORKER = 'packages/vmm/src/vcpu/vcpu-worker.ts';
 /** Files that the program reads from beside itself. */
-const ASSETS = ['packages/images/src/guest-init.sh', 'packages/images/src/guest-linuxrc.sh'];
+const ASSETS = [
+  ...['packages/images/src/guest-init.sh', 'packages/images/src/guest-linuxrc.sh'],
+  ...['packages/x86-engine/gen/interpreter.wasm', 'packages/x86-engine/gen/float80.wasm'],
+];
 
 /** What ES modules know of their own place. */
 const BANNER = "const __fileUrl = require('node:url').pathToFileURL(__filename).href;";

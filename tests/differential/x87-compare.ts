@@ -83,11 +83,17 @@ function loadState(state: DataView, fxsave: Uint8Array): void {
 function faultDifference({ fault }: NativeResult, ours: EngineResult): string | undefined {
   const native = fault ? `${fault.kind} ${fault.code}` : 'no fault';
   const isPageFault = fault?.kind === 'segv' && (fault.code === SEGV_MAPERR || fault.code === SEGV_ACCERR);
+  if (ours.fault?.kind === 'not-canonical')
+    return !isPageFault && (fault?.kind === 'segv' || fault?.kind === 'bus')
+      ? undefined
+      : `#GP, silicon: ${native}`;
   if (ours.fault !== undefined) {
     // Where in an area it faults first is the processor's business.
     const distance = BigInt.asIntN(64, (fault?.address ?? 0n) - ours.fault.address);
     const isNear = distance > -LONGEST_BYTES && distance < LONGEST_BYTES;
-    return isPageFault && isNear ? undefined : `a page fault at ${hex(ours.fault.address)}, silicon: ${native}`;
+    return isPageFault && isNear
+      ? undefined
+      : `a page fault at ${hex(ours.fault.address)}, silicon: ${native}`;
   }
   const expected = ours.exception === undefined ? undefined : SIGNAL_KINDS[ours.exception];
   if (expected === fault?.kind && !isPageFault) return undefined;

@@ -70,7 +70,10 @@ describe('a mistake is one line that says what to do, and status 2', () => {
     ],
     [['run', '--accel', 'tcg'], /^vireo: --accel tcg is not known\. Use auto, kvm or wasm\.\n$/],
     [['run', '--name', '../x'], /^vireo: --name \.\.\/x cannot name a VM\. Use up to 63 letters.*\n$/],
-    [['run', '--accel', 'wasm'], /^vireo: this version of Vireo has no x86-64 engine of its own yet.*\n$/],
+    [
+      ['run', '--accel', 'wasm', '--memory', '4G'],
+      /^vireo: Vireo's own engine has room for at most 3072 MiB of guest memory, not 4096 MiB\. .*\n$/,
+    ],
     [['doctor', '--format', 'xml'], /^vireo: --format 'xml' is not known\. Choose from text, json\.\n$/],
   ];
   for (const [args, message] of mistakes)

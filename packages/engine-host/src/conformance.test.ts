@@ -13,7 +13,7 @@ const FEATURES: readonly Feature[] = [
 const files = new MemoryFiles();
 const subject: ConformanceSubject = {
   name: 'engine',
-  hypervisor: openEngine(),
+  hypervisor: await openEngine(),
   features: new Set(FEATURES),
   workerModule: import.meta.resolve('@vireo/engine-host'),
   allocate: (sizeBytes) => files.allocate(sizeBytes),

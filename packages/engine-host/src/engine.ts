@@ -1,27 +1,51 @@
 /** The engine in a process of Linux: guest memory is a file's, mapped over the engine's own (mmap(2), MAP_FIXED). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Hypervisor, MemorySlot } from '@vireo/hypervisor';
 import { addressOf, mmap } from '@vireo/linux';
 import { Engine, type EngineHost } from '@vireo/x86-engine/engine';
+import { MEMORY_LIMITS } from '@vireo/x86-engine/memory-map';
 import { THREAD } from './vcpu.ts';
 
-/** Beside this file in the bundle; else where the build puts them. */
-const PLACES = ['./', '../../x86-engine/gen/'];
+const BESIDE = new URL('./', import.meta.url);
+const PACKAGES = pathToFileURL(join(import.meta.dirname, '../../', '/'));
+/** What the interpreter is made from. */
+const SOURCES = ['x86-isa/src/', 'x86-engine/src/'];
 
 let modules: Pick<EngineHost, 'interpreter' | 'float80'> | undefined;
 
 /** Opens the engine. @throws Error when it was not built */
-export function openEngine(): Hypervisor {
-  modules ??= { interpreter: loadModule('interpreter'), float80: loadModule('float80') };
+export async function openEngine(): Promise<Hypervisor> {
+  modules ??= { interpreter: await loadInterpreter(), float80: new WebAssembly.Module(readBuilt('float80')) };
   return new Engine({ ...modules, thread: THREAD, map, unmap });
 }
 
-function loadModule(name: string): WebAssembly.Module {
-  for (const place of PLACES) {
-    const url = new URL(`${place}${name}.wasm`, import.meta.url);
-    if (existsSync(url)) return new WebAssembly.Module(readFileSync(url));
-  }
+/** As it was built, unless its sources have changed since: then it is made anew, for this process. */
+async function loadInterpreter(): Promise<WebAssembly.Module> {
+  const isBundled = existsSync(new URL('interpreter.wasm', BESIDE));
+  if (isBundled || isNewerThanSources(new URL('x86-engine/gen/interpreter.wasm', PACKAGES)))
+    return new WebAssembly.Module(readBuilt('interpreter'));
+  const { makeInterpreter } = await import('@vireo/x86-engine/interpreter/interpreter-module');
+  return new WebAssembly.Module(makeInterpreter(MEMORY_LIMITS));
+}
+
+/** Beside this file in the bundle; else where the build puts them. */
+function readBuilt(name: string): Uint8Array<ArrayBuffer> {
+  for (const url of [new URL(`${name}.wasm`, BESIDE), new URL(`x86-engine/gen/${name}.wasm`, PACKAGES)])
+    if (existsSync(url)) return new Uint8Array(readFileSync(url));
   throw new Error(`the engine's ${name}.wasm is missing: run npm run build`);
+}
+
+function isNewerThanSources(built: URL): boolean {
+  if (!existsSync(built)) return false;
+  const { mtimeMs } = statSync(built);
+  return SOURCES.every((source) => {
+    const directory = new URL(source, PACKAGES);
+    return readdirSync(directory, { recursive: true, withFileTypes: true }).every(
+      (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs < mtimeMs,
+    );
+  });
 }
 
 function map(memory: WebAssembly.Memory, address: number, slot: MemorySlot): void {

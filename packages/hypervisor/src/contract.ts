@@ -39,6 +39,8 @@ export interface Hypervisor {
 export interface HypervisorCapabilities {
   readonly maxVcpus: number;
   readonly maxMemorySlots: number;
+  /** Of all slots together; null where only the host's memory limits it. */
+  readonly maxMemoryBytes: number | null;
   readonly readonlyMemory: boolean;
   readonly hardwareBreakpoints: number;
   readonly tscDeadlineTimer: boolean;

@@ -38,6 +38,7 @@ class Kvm implements Hypervisor, KvmSystem {
     this.capabilities = {
       maxVcpus: this.check(fd, abi.KVM_CAP_MAX_VCPUS),
       maxMemorySlots: this.check(fd, abi.KVM_CAP_NR_MEMSLOTS),
+      maxMemoryBytes: null,
       readonlyMemory: this.check(fd, abi.KVM_CAP_READONLY_MEM) > 0,
       hardwareBreakpoints: 4,
       tscDeadlineTimer: this.check(fd, abi.KVM_CAP_TSC_DEADLINE_TIMER) > 0,

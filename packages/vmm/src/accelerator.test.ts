@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { VcpuExit } from '@vireo/hypervisor';
 import { FakeHypervisor } from '@vireo/kvm/testing/fake-hypervisor';
 import { HostError } from '@vireo/linux';
-import { openAccelerator, probeKvm } from './accelerator.ts';
+import { type Accelerators, openAccelerator, probeKvm } from './accelerator.ts';
 
 const ERRNO = { EPERM: 1, ENOENT: 2, ENXIO: 6, ENOMEM: 12, EACCES: 13, EBUSY: 16, ENODEV: 19, EMFILE: 24 };
 
@@ -24,44 +24,53 @@ function refused(errno: number) {
   };
 }
 
+const engine = new FakeHypervisor(() => HLT);
+const ENGINE: Pick<Accelerators, 'engine'> = { engine: async () => engine.hypervisor };
+
 describe('opening the accelerator', () => {
-  test("'auto' takes a KVM that can run kernels, and keeps it open", () => {
+  test("'auto' takes a KVM that can run kernels, and keeps it open", async () => {
     const fake = new FakeHypervisor(() => HLT);
     assert.equal(
-      openAccelerator('auto', () => fake.hypervisor),
+      await openAccelerator('auto', undefined, { ...ENGINE, kvm: () => fake.hypervisor }),
       fake.hypervisor,
     );
     assert.deepEqual(fake.open, { hypervisors: 1, vms: 0, handles: 0, vcpus: 0 });
   });
 
-  test("'auto' refuses one that cannot, says what it lacks, and lets go of it", () => {
+  test("'auto' takes the engine where KVM cannot, says what that lacks, and lets go of it", async () => {
     const fake = new FakeHypervisor(() => UNABLE);
-    assert.throws(
-      () => openAccelerator('auto', () => fake.hypervisor),
-      (error) => userError('kvm-unable')(error) && /lacks 64-bit mode, SSE2, CMPXCHG16B/.test(String(error)),
+    const notices: string[] = [];
+    assert.equal(
+      await openAccelerator('auto', (line) => notices.push(line), { ...ENGINE, kvm: () => fake.hypervisor }),
+      engine.hypervisor,
     );
+    assert.match(notices.join(), /^this host's KVM .* lacks 64-bit mode, SSE2, CMPXCHG16B, so Vireo's own/);
     assert.equal(fake.open.hypervisors, 0);
   });
 
-  test("'kvm' takes it at its word: nothing runs", () => {
+  test("'kvm' takes it at its word: nothing runs", async () => {
     const fake = new FakeHypervisor(() => assert.fail('ran'));
     assert.equal(
-      openAccelerator('kvm', () => fake.hypervisor),
+      await openAccelerator('kvm', undefined, { ...ENGINE, kvm: () => fake.hypervisor }),
       fake.hypervisor,
     );
   });
 
-  test('a probe that fails on the host lets go of it too', () => {
+  test('a probe that fails on the host lets go of it too', async () => {
     const fail = () => {
       throw new HostError('ioctl', ERRNO.EBUSY, { subject: 'KVM_RUN' });
     };
     const fake = new FakeHypervisor(fail);
-    assert.throws(() => openAccelerator('auto', () => fake.hypervisor), HostError);
+    await assert.rejects(
+      () => openAccelerator('auto', undefined, { ...ENGINE, kvm: () => fake.hypervisor }),
+      HostError,
+    );
     assert.deepEqual(fake.open, { hypervisors: 0, vms: 0, handles: 0, vcpus: 0 });
   });
 
-  test('the engine of our own is not there yet', () => {
-    assert.throws(() => openAccelerator('wasm'), userError('accelerator-not-available'));
+  test("'wasm' takes the engine, and does not look for KVM", async () => {
+    const kvm = () => assert.fail('opened');
+    assert.equal(await openAccelerator('wasm', undefined, { ...ENGINE, kvm }), engine.hypervisor);
   });
 
   for (const [code, expected] of [
@@ -71,24 +80,35 @@ describe('opening the accelerator', () => {
     ['EACCES', 'kvm-not-permitted'],
     ['EPERM', 'kvm-not-permitted'],
   ] as const) {
-    test(`${code} is the user's to mend: ${expected}, with the cause`, () => {
-      for (const accelerator of ['auto', 'kvm'] as const) {
-        assert.throws(
-          () => openAccelerator(accelerator, refused(ERRNO[code])),
-          (error) => userError(expected)(error) && (error as Error).cause instanceof HostError,
-        );
-      }
+    test(`${code} is the user's to mend: ${expected}, with the cause; 'auto' takes the engine`, async () => {
+      const accelerators = { ...ENGINE, kvm: refused(ERRNO[code]) };
+      await assert.rejects(
+        () => openAccelerator('kvm', undefined, accelerators),
+        (error) => userError(expected)(error) && (error as Error).cause instanceof HostError,
+      );
+      const notices: string[] = [];
+      assert.equal(
+        await openAccelerator('auto', (line) => notices.push(line), accelerators),
+        engine.hypervisor,
+      );
+      assert.match(notices.join(), /kvm.*so Vireo's own x86-64 engine runs the guest/i);
       assert.throws(() => probeKvm(refused(ERRNO[code])), userError(expected));
     });
   }
 
-  test('anything else the host refuses stays a HostError, and our own bugs stay what they are', () => {
+  test('anything else the host refuses stays a HostError, and our own bugs stay what they are', async () => {
     for (const code of ['ENOMEM', 'EMFILE', 'EBUSY'] as const)
-      assert.throws(() => openAccelerator('kvm', refused(ERRNO[code])), { name: 'HostError', code });
+      await assert.rejects(
+        () => openAccelerator('kvm', undefined, { ...ENGINE, kvm: refused(ERRNO[code]) }),
+        {
+          name: 'HostError',
+          code,
+        },
+      );
     const bug = () => {
       throw new TypeError('a bug');
     };
-    assert.throws(() => openAccelerator('kvm', bug), TypeError);
+    await assert.rejects(() => openAccelerator('kvm', undefined, { ...ENGINE, kvm: bug }), TypeError);
   });
 });
 

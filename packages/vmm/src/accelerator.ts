@@ -1,5 +1,4 @@
 /** Which accelerator runs the VM: found out by running, not by guessing. */
-import { openEngine } from '@vireo/engine-host/engine';
 import { UserError } from '@vireo/errors';
 import type { Hypervisor } from '@vireo/hypervisor';
 import { openKvm, type ProbeResult, probe } from '@vireo/kvm';
@@ -13,27 +12,31 @@ export type OnNotice = (line: string) => void;
 
 export interface Accelerators {
   readonly kvm: () => Hypervisor;
-  readonly engine: () => Hypervisor;
+  readonly engine: () => Promise<Hypervisor>;
 }
 
-const ACCELERATORS: Accelerators = { kvm: openKvm, engine: openEngine };
+const ACCELERATORS: Accelerators = {
+  kvm: openKvm,
+  // Loaded only where it is used.
+  engine: async () => await (await import('./engine.ts')).openEngine(),
+};
 
 /**
  * Opens the accelerator that was asked for. 'auto' takes KVM only if a throw-away VM shows that it can run an unmodified
  * kernel, else Vireo's own engine; 'kvm' takes it at its word.
  * @throws UserError
  */
-export function openAccelerator(
+export async function openAccelerator(
   accelerator: VmConfig['accelerator'],
   onNotice: OnNotice = () => {},
   open: Accelerators = ACCELERATORS,
-): Hypervisor {
-  if (accelerator === 'wasm') return open.engine();
+): Promise<Hypervisor> {
+  if (accelerator === 'wasm') return await open.engine();
   if (accelerator === 'kvm') return openKvmForUser(open.kvm);
   const reason = whyNotKvm(open.kvm);
   if (typeof reason !== 'string') return reason;
   onNotice(`${reason}, so Vireo's own x86-64 engine runs the guest, more slowly`);
-  return open.engine();
+  return await open.engine();
 }
 
 /** KVM, or why it cannot be used. */

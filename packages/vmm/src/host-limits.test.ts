@@ -35,7 +35,10 @@ describe('what a host has', () => {
 });
 
 test('what the accelerator has', () => {
-  const capabilities = (maxVcpus: number) => ({ maxVcpus }) as Parameters<typeof checkAcceleratorLimits>[1];
+  const capabilities = (maxVcpus: number) =>
+    ({ name: 'kvm', capabilities: { maxVcpus, maxMemoryBytes: null } }) as Parameters<
+      typeof checkAcceleratorLimits
+    >[1];
   checkAcceleratorLimits(config({ cpus: 16 }), capabilities(16));
   assert.throws(
     () => checkAcceleratorLimits(config({ cpus: 17 }), capabilities(16)),

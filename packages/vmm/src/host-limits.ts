@@ -1,6 +1,6 @@
 /** What a VM may ask of this host at all, checked before anything is made. */
 import { UserError } from '@vireo/errors';
-import type { HypervisorCapabilities } from '@vireo/hypervisor';
+import type { Hypervisor } from '@vireo/hypervisor';
 import { hostMemory } from '@vireo/linux/host';
 import type { VmConfig } from './config.ts';
 import { PCI_HOLE_GPA, ramEndGpa } from './machine/layout.ts';
@@ -37,12 +37,24 @@ export function checkAddressWidth(memoryBytes: number, addressBits: number): voi
   );
 }
 
-/** @throws UserError when the accelerator has fewer vCPUs to give. */
-export function checkAcceleratorLimits({ cpus }: VmConfig, { maxVcpus }: HypervisorCapabilities): void {
-  if (cpus <= maxVcpus) return;
+/** @throws UserError when the accelerator has fewer vCPUs or less memory to give. */
+export function checkAcceleratorLimits(
+  { cpus, memoryBytes }: VmConfig,
+  { name, capabilities }: Pick<Hypervisor, 'name' | 'capabilities'>,
+): void {
+  const { maxVcpus, maxMemoryBytes } = capabilities;
+  const whose = name === 'wasm' ? "Vireo's own engine" : "this host's accelerator";
+  if (cpus > maxVcpus) {
+    throw new UserError(
+      'too-many-cpus',
+      `${whose} gives a VM at most ${maxVcpus} vCPUs, not ${cpus}`,
+      `Use --cpus ${maxVcpus} or less.`,
+    );
+  }
+  if (maxMemoryBytes === null || memoryBytes <= maxMemoryBytes) return;
   throw new UserError(
-    'too-many-cpus',
-    `this host's accelerator gives a VM at most ${maxVcpus} vCPUs, not ${cpus}`,
-    `Use --cpus ${maxVcpus} or less.`,
+    'too-much-memory',
+    `${whose} has room for at most ${maxMemoryBytes / MIB} MiB of guest memory, not ${memoryBytes / MIB} MiB`,
+    `Use --memory ${maxMemoryBytes / MIB}M or less.`,
   );
 }

@@ -42,8 +42,8 @@ export class VirtualMachine {
     let hypervisor: Hypervisor | undefined;
     try {
       files = await BootFiles.open(config);
-      hypervisor = openAccelerator(config.accelerator, config.onNotice);
-      checkAcceleratorLimits(config, hypervisor.capabilities);
+      hypervisor = await openAccelerator(config.accelerator, config.onNotice);
+      checkAcceleratorLimits(config, hypervisor);
       machine.start(hypervisor, files);
       console.connect(config.console());
       return new VirtualMachine(config, { console, machine, hypervisor, files });

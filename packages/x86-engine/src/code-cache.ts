@@ -23,7 +23,7 @@ const ENDS_STRETCH = new Set(['JMP', 'RET', 'RETF', 'IRET', 'SYSRET', 'SYSEXIT',
 export interface CodePlace {
   /** In our memory; 0 where there is none: code of devices is not run. */
   readonly address: number;
-  readonly global: boolean;
+  readonly isGlobal: boolean;
 }
 
 interface Stretch {
@@ -87,7 +87,7 @@ export class CodeCache {
     const known = this.#stretches.get(key);
     const stretch = known && this.#isCurrent(known) ? known : this.#decode(key, place, modeBits, fetchNext);
     if (typeof stretch === 'string') return stretch;
-    this.#enter(linear, stretch.record, place.global && stretch.nextAddress === 0);
+    this.#enter(linear, stretch.record, place.isGlobal && stretch.nextAddress === 0);
     return stretch.record;
   }
 
@@ -99,12 +99,12 @@ export class CodeCache {
     );
   }
 
-  #enter(linear: bigint, record: number, global: boolean): void {
+  #enter(linear: bigint, record: number, isGlobal: boolean): void {
     const { view } = this.#memory;
     const entry = this.#area.codeTable + codeTablePlace(linear) * CODE_TABLE_ENTRY_BYTES;
     view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, linear, true);
     view.setUint32(entry + CODE_TABLE_ENTRY.record, record, true);
-    const generation = this.#generation(global ? 'globalGeneration' : 'localGeneration');
+    const generation = this.#generation(isGlobal ? 'globalGeneration' : 'localGeneration');
     view.setUint32(entry + CODE_TABLE_ENTRY.generation, generation, true);
   }
 

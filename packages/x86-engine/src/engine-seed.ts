@@ -4,8 +4,8 @@ import { NATIVE_TSC_KHZ } from './cpu-model/tsc.ts';
 import { InterruptControllers } from './interrupts/interrupt-controllers.ts';
 import { INTERRUPT_CONTROLLERS, MAX_VCPUS } from './memory-map.ts';
 import { tscOf } from './vcpu/clock-msrs.ts';
+import type { UndefinedListener } from './vcpu/code-fetch.ts';
 import { EngineVcpu } from './vcpu/engine-vcpu.ts';
-import type { RunnerOptions } from './vcpu/guest-runner.ts';
 import { PENDING, VcpuControl } from './vcpu/vcpu-control.ts';
 import type { EngineThread } from './vcpu/vcpu-host.ts';
 
@@ -24,11 +24,7 @@ export function asEngineSeed(seed: VcpuSeed): EngineSeed {
 }
 
 /** Opens the vCPU of a seed in the calling thread. */
-export function openEngineVcpu(
-  seed: VcpuSeed,
-  thread: EngineThread,
-  onUndefined?: RunnerOptions['onUndefined'],
-): Vcpu {
+export function openEngineVcpu(seed: VcpuSeed, thread: EngineThread, onUndefined?: UndefinedListener): Vcpu {
   const { id, memory, interpreter, float80, hasControllers } = asEngineSeed(seed);
   const controllers = hasControllers ? vmControllers(memory.buffer as SharedArrayBuffer, thread) : null;
   return new EngineVcpu(

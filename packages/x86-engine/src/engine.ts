@@ -3,15 +3,18 @@ import type { CpuidEntry, Hypervisor, HypervisorCapabilities, Vm, VmOptions } fr
 import { supportedCpuid } from './cpu-model/supported-cpuid.ts';
 import { type EngineHost, EngineVm } from './engine-vm.ts';
 import { MAX_SLOTS } from './memory/slot-table.ts';
-import { MAX_VCPUS } from './memory-map.ts';
+import { GUEST_MEMORY_BYTES, MAX_VCPUS } from './memory-map.ts';
 
 export type { EngineHost } from './engine-vm.ts';
+
+const GIB = 2 ** 30;
 
 export class Engine implements Hypervisor {
   readonly name = 'wasm';
   readonly capabilities: HypervisorCapabilities = {
     maxVcpus: MAX_VCPUS,
     maxMemorySlots: MAX_SLOTS,
+    maxMemoryBytes: GUEST_MEMORY_BYTES - (GUEST_MEMORY_BYTES % GIB),
     readonlyMemory: true,
     hardwareBreakpoints: 4,
     tscDeadlineTimer: true,

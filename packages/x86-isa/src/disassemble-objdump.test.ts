@@ -51,6 +51,16 @@ const ACCEPTED: readonly { readonly why: string; readonly theirs: RegExp; readon
     theirs: /^(l[fgs]s|call|jmp) (r\w+,)?DWORD PTR/,
     ours: /^(l[fgs]s|call|jmp) (r\w+,)?FWORD PTR/,
   },
+  {
+    why: 'of the 8087 alone',
+    theirs: /^(fneni|fndisi)\(8087 only\)$|^fnsetpm\(287 only\)$/,
+    ours: /^(fneni|fndisi|fnsetpm)$/,
+  },
+  {
+    why: 'REX.W counts more than 66',
+    theirs: /^(frstor|fnsave|fldenv|fnstenv)w /,
+    ours: /^(frstor|fnsave|fldenv|fnstenv) /,
+  },
   { why: '66 makes no difference to it', theirs: /^\(bad\)$/, ours: /^wbinvd$/ },
   { why: 'NOP with both 66 and REX.W', theirs: /^xchg rax,rax$/, ours: /^nop$/ },
   { why: 'with REX.B it is XCHG of R8', theirs: /^pause$/, ours: /^repz xchg r8d?,[er]ax$/ },

@@ -25,6 +25,6 @@ async function checkBeforeFetching({ accelerator, initrd }: RunOptions): Promise
     throw new UserError('file-not-found', `${quote(initrd)} does not exist`, 'Check the path.');
   if (accelerator === 'kvm' && !existsSync('/dev/kvm')) {
     const { openAccelerator } = await import('@vireo/vmm/accelerator');
-    openAccelerator(accelerator).close();
+    (await openAccelerator(accelerator)).close();
   }
 }

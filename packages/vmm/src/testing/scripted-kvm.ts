@@ -38,6 +38,7 @@ export function openKvm(): Hypervisor {
     capabilities: {
       maxVcpus: 64,
       maxMemorySlots: 8,
+      maxMemoryBytes: null,
       readonlyMemory: true,
       hardwareBreakpoints: 4,
       tscDeadlineTimer: true,

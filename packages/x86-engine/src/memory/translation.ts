@@ -26,7 +26,7 @@ const MOST_LARGE_BYTES = 2 ** 22;
 export interface Place {
   readonly address: number;
   readonly gpa: number;
-  readonly global: boolean;
+  readonly isGlobal: boolean;
   /** Of a write to read-only memory, which is a device's: where it can be read. */
   readonly readAddress?: number;
 }
@@ -82,15 +82,15 @@ export class Translations {
     const walked = this.#walk.translate(gva, { kind, user, alignmentCheckFlag: rights === 'allowed' });
     if ('errorCode' in walked) return walked;
     const slot = this.#memory.slots.find(walked.gpa);
-    const global = walked.global && this.#hasGlobalPages;
-    if (slot === undefined) return { address: NO_MEMORY, gpa: walked.gpa, global };
+    const isGlobal = walked.global && this.#hasGlobalPages;
+    if (slot === undefined) return { address: NO_MEMORY, gpa: walked.gpa, isGlobal };
     const address = slot.address + (walked.gpa - slot.gpa);
     if (kind === 'write') {
-      if (slot.readonly) return { address: NO_MEMORY, gpa: walked.gpa, global, readAddress: address };
+      if (slot.readonly) return { address: NO_MEMORY, gpa: walked.gpa, isGlobal, readAddress: address };
       this.#memory.prepareWrite(slot, address);
     }
     if (kind !== 'execute') this.#enter(gva, walked, slot, { address, kind, rights });
-    return { address, gpa: walked.gpa, global };
+    return { address, gpa: walked.gpa, isGlobal };
   }
 
   #enter(

@@ -3,7 +3,6 @@
  * the host's to do. Nothing is kept between two instructions but what the vCPU's state says.
  */
 import type { IoExit, MmioExit, VcpuExit } from '@vireo/hypervisor';
-import type { CodePlace } from '../code-cache.ts';
 import { offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import type { InterruptControllers } from '../interrupts/interrupt-controllers.ts';
@@ -13,7 +12,8 @@ import { DR6, recordDebugException } from '../system/debug-registers.ts';
 import { deliver } from '../system/event-delivery.ts';
 import type { GuestEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
-import { isCanonical, RFLAGS } from '../system/processor.ts';
+import { RFLAGS } from '../system/processor.ts';
+import { CodeFetch, type UndefinedListener } from './code-fetch.ts';
 import { DebugState } from './debug-state.ts';
 import { InnerPortBus } from './inner-bus.ts';
 import { PendingEvents, SHADOW } from './pending-events.ts';
@@ -30,14 +30,12 @@ const INTERRUPT_WINDOW: VcpuExit = { kind: 'interrupt-window' };
 /** Jumps between two looks at the time; and what a return to the host counts as. */
 const BUDGET = 20_000;
 const RETURN_COST = 20;
-const PAGE_BITS = 12n;
-const PAGE_MASK = 0xfffn;
 
 export interface RunnerOptions {
   readonly thread: EngineThread;
   readonly controllers: InterruptControllers | null;
   /** Told of instructions that there are none of; for who wants to know. */
-  readonly onUndefined?: (rip: bigint, bytes: Uint8Array) => void;
+  readonly onUndefined?: UndefinedListener;
 }
 
 export class GuestRunner implements RunnerHooks {
@@ -45,9 +43,8 @@ export class GuestRunner implements RunnerHooks {
   readonly events: PendingEvents;
   readonly debug = new DebugState();
   readonly #core: VcpuCore;
-  readonly #options: RunnerOptions;
   readonly #idle: VcpuIdle;
-  readonly #fetches = new Map<number, CodePlace>();
+  readonly #code: CodeFetch;
   readonly #data = new DataView(new ArrayBuffer(8));
   immediateExit = false;
   interruptWindowRequested = false;
@@ -62,7 +59,6 @@ export class GuestRunner implements RunnerHooks {
 
   constructor(core: VcpuCore, options: RunnerOptions) {
     this.#core = core;
-    this.#options = options;
     const isBoot = core.id === 0 || core.interrupts === null;
     this.events = new PendingEvents(core.interrupts, isBoot ? 'runnable' : 'uninitialized');
     this.#idle = new VcpuIdle(core, this.events, options);
@@ -74,7 +70,7 @@ export class GuestRunner implements RunnerHooks {
     });
     core.hooks = this;
     core.debug = this.debug.registers;
-    core.onTranslationsGone = () => this.#fetches.clear();
+    this.#code = new CodeFetch(core, options.onUndefined);
     core.onCodeWritten = () => this.#attend();
   }
 
@@ -200,12 +196,12 @@ export class GuestRunner implements RunnerHooks {
   #step(once = false): VcpuExit | undefined {
     const core = this.#core;
     const { general, area, state } = core;
-    const record = this.#findRecord();
-    if (typeof record !== 'number') return record === undefined ? undefined : this.#deliver(record);
+    const record = this.#code.find();
+    if (typeof record !== 'number') return this.#deliver(record, record.gva);
     const { rip } = general;
     if (this.debug.hasExecuteBreakpoints) {
-      const exit = this.#executeBreakpoint();
-      if (exit !== undefined) return exit;
+      const stopped = this.#executeBreakpoint();
+      if (stopped !== 'passed') return stopped;
     }
     this.#steppingFlags = general.otherFlags & RFLAGS.TF;
     const { shadow } = this.events;
@@ -234,7 +230,7 @@ export class GuestRunner implements RunnerHooks {
         return this.#refused();
       case EXIT.exception: {
         const vector = core.state.getUint32(offsetOf('exceptionVector'), true);
-        if (vector === VECTOR.UD) this.#reportUndefined();
+        if (vector === VECTOR.UD) this.#code.reportUndefined();
         return this.#deliver({ vector, source: 'exception', ...(vector === VECTOR.GP && { errorCode: 0 }) });
       }
       default:
@@ -305,91 +301,22 @@ export class GuestRunner implements RunnerHooks {
     this.#steppingFlags = 0n;
     if (hits === 0n && stepped === 0n) return undefined;
     const isDebuggers = this.debug.singleStep || (hits !== 0n && this.debug.isDebuggers);
-    if (isDebuggers) return this.debug.exit(1, this.#linearRip(), hits | stepped);
+    if (isDebuggers) return this.debug.exit(1, this.#code.linearRip, hits | stepped);
     recordDebugException(this.debug.registers, hits | stepped);
     return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
   }
 
-  #executeBreakpoint(): VcpuExit | undefined {
-    const hits = this.debug.executes(this.#linearRip());
-    if (hits === 0n) return undefined;
+  #executeBreakpoint(): VcpuExit | undefined | 'passed' {
+    const hits = this.debug.executes(this.#code.linearRip);
+    if (hits === 0n) return 'passed';
     const { general } = this.#core;
     if ((general.otherFlags & RFLAGS.RF) !== 0n) {
       general.rflags &= ~RFLAGS.RF;
-      return undefined;
+      return 'passed';
     }
-    if (this.debug.isDebuggers) return this.debug.exit(1, this.#linearRip(), hits);
+    if (this.debug.isDebuggers) return this.debug.exit(1, this.#code.linearRip, hits);
     recordDebugException(this.debug.registers, hits);
     return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
-  }
-
-  #linearRip(): bigint {
-    const { is64Bit, general, special } = this.#core;
-    return is64Bit ? general.rip : BigInt.asUintN(32, special.cs.base + general.rip);
-  }
-
-  /** The record of the instruction at RIP, or what fetching it raises; undefined: it was delivered. */
-  #findRecord(): number | GuestEvent | undefined {
-    const core = this.#core;
-    const { rip } = core.general;
-    if (core.is64Bit ? !isCanonical(rip) : rip > BigInt(core.special.cs.limit))
-      return { vector: VECTOR.GP, source: 'exception', errorCode: 0 };
-    const linear = this.#linearRip();
-    const place = this.#fetch(linear);
-    if ('errorCode' in place) return this.#fetchFault(linear, place.errorCode);
-    if (place.address === 0) return this.#undefinedInstruction(new Uint8Array());
-    let next = linear;
-    const found = core.code.find(linear, place, core.modeBits, () => {
-      next = (linear | PAGE_MASK) + 1n;
-      const following = this.#fetch(core.is64Bit ? next : BigInt.asUintN(32, next));
-      return 'errorCode' in following ? undefined : following;
-    });
-    switch (found) {
-      case 'invalid':
-        return this.#undefinedInstruction(core.physical.bytes.slice(place.address, place.address + 15));
-      case 'too-long':
-        return { vector: VECTOR.GP, source: 'exception', errorCode: 0 };
-      case 'fault': {
-        const fault = this.#fetch(next);
-        return 'errorCode' in fault ? this.#fetchFault(next, fault.errorCode) : undefined;
-      }
-      default:
-        return found;
-    }
-  }
-
-  #fetchFault(gva: bigint, errorCode: number): GuestEvent {
-    this.#core.special.cr2 = gva;
-    return { vector: VECTOR.PF, source: 'exception', errorCode };
-  }
-
-  #fetch(linear: bigint): CodePlace | { errorCode: number } {
-    const { rights, translations } = this.#core;
-    const key = Number(linear >> PAGE_BITS) * 2 + (rights === 'user' ? 1 : 0);
-    const offset = Number(linear & PAGE_MASK);
-    const known = this.#fetches.get(key);
-    if (known !== undefined)
-      return known.address === 0 ? known : { ...known, address: known.address + offset };
-    const place = translations.translate(linear, 'execute', rights);
-    if ('errorCode' in place) return place;
-    const { address, global } = place;
-    this.#fetches.set(key, { address: address === 0 ? 0 : address - offset, global });
-    return place;
-  }
-
-  #undefinedInstruction(bytes: Uint8Array): GuestEvent {
-    this.#options.onUndefined?.(this.#core.general.rip, bytes);
-    return { vector: VECTOR.UD, source: 'exception' };
-  }
-
-  #reportUndefined(): void {
-    if (this.#options.onUndefined === undefined) return;
-    const place = this.#fetch(this.#linearRip());
-    if ('errorCode' in place || place.address === 0) return;
-    this.#options.onUndefined(
-      this.#core.general.rip,
-      this.#core.physical.bytes.slice(place.address, place.address + 15),
-    );
   }
 
   /** `gva`: of a page fault, what goes to CR2. */
@@ -469,7 +396,7 @@ export class GuestRunner implements RunnerHooks {
   allows(operation: string, rip: bigint): boolean {
     if (operation !== 'breakpoint' || !this.debug.softwareBreakpoints) return true;
     this.#core.general.rip = rip;
-    this.#exit = this.debug.exit(3, this.#linearRip(), 0n);
+    this.#exit = this.debug.exit(3, this.#code.linearRip, 0n);
     return false;
   }
 

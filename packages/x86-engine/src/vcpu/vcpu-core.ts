@@ -31,7 +31,7 @@ import { OPERATIONS } from '../system/operations.ts';
 import { operatingMode, privilegeLevel, RFLAGS } from '../system/processor.ts';
 import type { CpuidResult, SystemProcessor } from '../system/system-processor.ts';
 import { ClockMsrs } from './clock-msrs.ts';
-import { type ApicRegisters, CpuSpecialRegisters, StateRegisters } from './cpu-registers.ts';
+import { CpuSpecialRegisters, StateRegisters } from './cpu-registers.ts';
 import { InnerBus } from './inner-bus.ts';
 import { InstructionEnd } from './instruction-end.ts';
 import {
@@ -44,6 +44,8 @@ import {
   isWritable,
   setBase,
 } from './mode.ts';
+import { VcpuMsrHost } from './msr-host.ts';
+import { NoApic } from './no-apic.ts';
 import type { PortAccess, PortBytes } from './port-access.ts';
 import { RecordOperands } from './record-operands.ts';
 import { REQUEST, requestAll, VcpuControl } from './vcpu-control.ts';
@@ -136,7 +138,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     });
     this.#operands = new RecordOperands(this.physical.view, VARIANTS);
     this.clock = new ClockMsrs(buffer, { id, thread: parts.thread, memory: this.physical });
-    this.msrs = new MsrFile(this.#msrHost(), {
+    this.msrs = new MsrFile(new VcpuMsrHost(this), {
       physicalAddressBits: this.physicalAddressBits,
       tscKhz: this.clock.tsc.khz,
     });
@@ -458,57 +460,5 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.invalidateTranslations('all');
     const others = this.controls.filter((_, id) => id !== this.id);
     requestAll(others, bits, () => this.serveRequests());
-  }
-
-  #msrHost() {
-    const core = this;
-    return {
-      get efer() {
-        return core.special.efer;
-      },
-      set efer(value: bigint) {
-        core.special.efer = value;
-        core.invalidateTranslations('all');
-      },
-      get pagingEnabled() {
-        return (core.special.cr0 & (1n << 31n)) !== 0n;
-      },
-      get fsBase() {
-        return core.special.fs.base;
-      },
-      set fsBase(base: bigint) {
-        core.special.fs = { ...core.special.fs, base };
-      },
-      get gsBase() {
-        return core.special.gs.base;
-      },
-      set gsBase(base: bigint) {
-        core.special.gs = { ...core.special.gs, base };
-      },
-      get kernelGsBase() {
-        return core.kernelGsBase;
-      },
-      set kernelGsBase(base: bigint) {
-        core.kernelGsBase = base;
-      },
-      tsc: this.clock.tsc,
-      interrupts: this.interrupts,
-      tscMoved: () => {
-        this.interrupts?.tscMoved();
-        this.clock.update();
-      },
-      systemTimeMoved: (gpa: bigint | undefined) => this.clock.move(gpa),
-      wallClockAsked: (gpa: bigint) => this.clock.writeWallClock(gpa),
-    };
-  }
-}
-
-/** Of a VM without interrupt controllers: the task priority and the base are only kept. */
-class NoApic implements ApicRegisters {
-  taskPriority = 0;
-  apicBase = 0xfee0_0900n;
-
-  setApicBase(value: bigint): void {
-    this.apicBase = value;
   }
 }

@@ -14,6 +14,10 @@ const SIZED: Readonly<Record<string, BySize>> = {
   IRET: { 16: 'iretw', 32: 'iret', 64: 'iretq' },
   RETF: { 16: 'retfw', 32: 'retf', 64: 'retfq' },
   SYSRET: { 16: 'sysretd', 32: 'sysretd', 64: 'sysretq' },
+  FRSTOR: { 16: 'frstorw', 32: 'frstor', 64: 'frstor' },
+  FNSAVE: { 16: 'fnsavew', 32: 'fnsave', 64: 'fnsave' },
+  FLDENV: { 16: 'fldenvw', 32: 'fldenv', 64: 'fldenv' },
+  FNSTENV: { 16: 'fnstenvw', 32: 'fnstenv', 64: 'fnstenv' },
   SYSEXIT: { 16: 'sysexitd', 32: 'sysexitd', 64: 'sysexitq' },
 };
 const JCXZ: BySize = { 16: 'jcxz', 32: 'jecxz', 64: 'jrcxz' };

@@ -7,10 +7,19 @@ import { generalRegister, registerName } from './register-names.ts';
 /** What PCMPESTRI and its like imply is not written. */
 const IMPLIES_SILENTLY = /^PCMP[EI]STR[IM]$/;
 
+/** x87 instructions on two registers, of which the table names one: the other is ST. */
+const NAMES_ST = /^F(ADD|SUB|SUBR|MUL|DIV|DIVR)P?$|^FCMOV|^FU?COMIP?$/;
+/** Opcodes whose result goes to the register that they name. */
+const STORES_TO_NAMED: readonly number[] = [0xdc, 0xde];
+
 export function operandTexts(decoded: Decoded, rip: bigint): string[] {
-  return decoded.encoding.operands
+  const texts = decoded.encoding.operands
     .filter((operand) => isWritten(decoded, operand))
     .map((operand) => operandText(decoded, operand, rip));
+  const { encoding, instruction, modrm } = decoded;
+  if (!NAMES_ST.test(instruction.mnemonic) || typeof modrm?.rm !== 'number' || texts.length !== 1)
+    return texts;
+  return STORES_TO_NAMED.includes(encoding.opcode.byte) ? [...texts, 'st'] : ['st', ...texts];
 }
 
 function isWritten({ instruction }: Decoded, { source, access }: OperandSpec): boolean {

@@ -2,6 +2,7 @@
 import { decode, type ModeBits, type StatusFlag } from '@vireo/x86-isa';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { EXIT } from '../../exit-reason.ts';
+import { setFlatSegments } from '../../flat-segments.ts';
 import { FLAG_BIT, setStatusFlags } from '../../status-flags.ts';
 import { bareHost } from '../../testing/bare-host.ts';
 import { instantiate } from '../../testing/test-interpreter.ts';
@@ -49,6 +50,7 @@ export class SingleInstruction {
     };
     const host = { memory: this.#memory, ...bareHost(slow), random };
     this.#exports = instantiate(module, host);
+    setFlatSegments(this.#view, STATE);
     this.state.setUint32(offsetOf('tlb'), TLB, true);
     emptyTlb(new Uint8Array(this.#memory.buffer), TLB);
     setTlbEntry(this.#view, TLB, { gva: DATA_GVA, address: DATA, writable: true });
