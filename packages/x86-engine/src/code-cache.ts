@@ -5,7 +5,7 @@
  * A stretch counts while the versions of the pages that its bytes are on have not changed (memory/page-states.ts).
  */
 import { type Decoded, decode, type ModeBits } from '@vireo/x86-isa';
-import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace } from './code-table.ts';
+import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace, NO_CODE } from './code-table.ts';
 import { offsetOf } from './cpu-state.ts';
 import type { RecordWriter } from './interpreter/record-writer.ts';
 import type { PhysicalMemory } from './memory/physical-memory.ts';
@@ -15,6 +15,9 @@ import { RECORD_BYTES } from './record.ts';
 const MAX_INSTRUCTIONS = 64;
 const PAGE_BYTES = 4096;
 const MAX_INSTRUCTION_BYTES = 15;
+const REGION_BITS = 21n;
+/** So many entries of one page, some of them again and again, take more time to drop than all do. */
+const MOST_NOTED = 4096;
 /** Generations of the two kinds are never the same number. */
 const GENERATION_STEP = 2;
 const ENDS_STRETCH = new Set(['JMP', 'RET', 'RETF', 'IRET', 'SYSRET', 'SYSEXIT', 'UD2', 'HLT']);
@@ -47,8 +50,11 @@ export class CodeCache {
   readonly #fallThrough: number;
   readonly #onWritableCode: () => void;
   readonly #stretches = new Map<number, Stretch>();
+  /** Entries of the code table, by the page of ours that their code is on. */
+  readonly #entries = new Map<number, number[]>();
+  /** Regions of 2 MiB of linear addresses that some entry is or was in. */
+  readonly #regions = new Set<bigint>();
   #next: number;
-  #decodes = 0;
 
   /** `onWritableCode`: has all vCPUs forget translations that let code be written. */
   constructor(
@@ -70,15 +76,26 @@ export class CodeCache {
     this.#setGeneration('globalGeneration', 2);
   }
 
-  /** Stretches decoded so far. */
-  get decodes(): number {
-    return this.#decodes;
-  }
-
   /** Linear addresses may mean something else now: all, or all but those of global pages. */
   forgetAddresses(which: 'all' | 'non-global'): void {
     this.#advance('localGeneration');
-    if (which === 'all') this.#advance('globalGeneration');
+    if (which !== 'all') return;
+    this.#advance('globalGeneration');
+    this.#regions.clear();
+    this.#entries.clear();
+  }
+
+  /** The same for a linear address, and the large page that it may be on. */
+  forgetAddress(linear: bigint): void {
+    if (this.#regions.has(linear >> REGION_BITS)) this.forgetAddresses('all');
+  }
+
+  /** The code of a page of ours has been written. */
+  forgetPage(address: number): void {
+    const page = address - (address % PAGE_BYTES);
+    for (const entry of this.#entries.get(page) ?? [])
+      this.#memory.view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, NO_CODE, true);
+    this.#entries.delete(page);
   }
 
   /** The record of the instruction at a linear address, whose code is at `place`. */
@@ -87,7 +104,7 @@ export class CodeCache {
     const known = this.#stretches.get(key);
     const stretch = known && this.#isCurrent(known) ? known : this.#decode(key, place, modeBits, fetchNext);
     if (typeof stretch === 'string') return stretch;
-    this.#enter(linear, stretch.record, place.isGlobal && stretch.nextAddress === 0);
+    this.#enter(linear, stretch, place.isGlobal && stretch.nextAddress === 0);
     return stretch.record;
   }
 
@@ -99,13 +116,25 @@ export class CodeCache {
     );
   }
 
-  #enter(linear: bigint, record: number, isGlobal: boolean): void {
+  #enter(linear: bigint, { record, address, nextAddress }: Stretch, isGlobal: boolean): void {
     const { view } = this.#memory;
     const entry = this.#area.codeTable + codeTablePlace(linear) * CODE_TABLE_ENTRY_BYTES;
     view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, linear, true);
     view.setUint32(entry + CODE_TABLE_ENTRY.record, record, true);
     const generation = this.#generation(isGlobal ? 'globalGeneration' : 'localGeneration');
     view.setUint32(entry + CODE_TABLE_ENTRY.generation, generation, true);
+    this.#regions.add(linear >> REGION_BITS);
+    this.#note(address, entry);
+    if (nextAddress !== 0) this.#note(nextAddress, entry);
+  }
+
+  /** Entries of other code that has taken the place are dropped with it, which does no harm. */
+  #note(address: number, entry: number): void {
+    const page = address - (address % PAGE_BYTES);
+    const entries = this.#entries.get(page);
+    if (entries === undefined) this.#entries.set(page, [entry]);
+    else if (entries.length < MOST_NOTED) entries.push(entry);
+    else this.forgetAddresses('all');
   }
 
   #decode(
@@ -114,7 +143,6 @@ export class CodeCache {
     modeBits: ModeBits,
     fetchNext: FetchNext,
   ): Stretch | Exclude<Found, number> {
-    this.#decodes++;
     const { address } = place;
     if (this.#memory.states.markCode(address)) this.#onWritableCode();
     const version = this.#memory.states.version(address);

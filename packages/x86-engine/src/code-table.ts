@@ -3,7 +3,7 @@
  * local or global one: a new local generation drops all entries but those of global pages, and both drop all (Intel SDM
  * Vol. 3A §4.10.4.1 "Operations that Invalidate TLBs and Paging-Structure Caches").
  */
-export const CODE_TABLE_ENTRIES = 8192;
+export const CODE_TABLE_ENTRIES = 32768;
 
 export const CODE_TABLE_ENTRY = {
   /** 64 bits; of an empty entry `NO_CODE`. */
@@ -18,7 +18,7 @@ export const CODE_TABLE_ENTRY_BYTES = 16;
 export const CODE_TABLE_BYTES = CODE_TABLE_ENTRIES * CODE_TABLE_ENTRY_BYTES;
 
 /** Not canonical: no code is there. */
-const NO_CODE = 0x8000_0000_0000_0000n;
+export const NO_CODE = 0x8000_0000_0000_0000n;
 
 export function emptyCodeTable(view: DataView, table: number): void {
   for (let entry = table; entry < table + CODE_TABLE_BYTES; entry += CODE_TABLE_ENTRY_BYTES)

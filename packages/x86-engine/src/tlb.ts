@@ -5,7 +5,7 @@
 export const TLB_ENTRIES = 1024;
 
 /** A page's linear address, or this: no page's. */
-const NO_PAGE = -1n;
+export const NO_PAGE = -1n;
 
 export const TLB_ENTRY = {
   /** The page that may be read through this entry. 64 bits, like the next two. */
@@ -13,6 +13,8 @@ export const TLB_ENTRY = {
   writePage: 8,
   /** What to add to the low 32 bits of a linear address. 32 bits. */
   addend: 16,
+  /** 1: of a global page, which a change of CR3 leaves. 32 bits. */
+  global: 20,
 } as const;
 
 export const TLB_ENTRY_BYTES = 32;

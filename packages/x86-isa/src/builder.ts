@@ -132,6 +132,11 @@ export interface Builder {
   loadStack(offset: Value, bits: 16 | 32 | 64): Value;
   storeStack(offset: Value, value: Value): void;
 
+  /**
+   * Does iterations of REP STOS or REP MOVS at once, as far as nobody can tell. @returns how many, of 64 bits, maybe none;
+   * registers are as before
+   */
+  bulk(what: 'fill' | 'copy', bits: 8 | 16 | 32 | 64): Value;
   /** Memory that strings are in: the source in DS or the segment of the prefix, the destination in ES. */
   loadString(place: 'source' | 'destination', offset: Value, bits: 8 | 16 | 32 | 64): Value;
   storeString(offset: Value, value: Value): void;

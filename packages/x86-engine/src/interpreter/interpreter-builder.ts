@@ -18,6 +18,7 @@ import { CONVERT, I32, I64, OP } from '../wasm/instructions.ts';
 import type { X87Functions } from '../x87/x87-functions.ts';
 import type { BlockFunctions } from './block-functions.ts';
 import { BlockOperations } from './block-operations.ts';
+import type { BulkFunctions } from './bulk-functions.ts';
 import { FlagBuilder, type FlagCalls } from './flag-builder.ts';
 import { FloatOperations } from './float-operations.ts';
 import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
@@ -36,6 +37,7 @@ export interface Functions extends Memory, FlagCalls {
   readonly float: FloatFunctions;
   /** (state, record, operation and operand size, a, b) → 64 bits: the host's system operations. */
   readonly system: number;
+  readonly bulk: BulkFunctions;
   readonly x87: X87Functions;
   readonly block: BlockFunctions;
   /** The type of handlers, as the module numbers it. */
@@ -179,6 +181,16 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     });
     code.get(STATE_LOCAL).get(RECORD_LOCAL).get(RECORD_LOCAL).load(32, RECORD.handler);
     code.returnCallIndirect(this.#functions.handlerType);
+  }
+
+  bulk(what: 'fill' | 'copy', bits: 8 | 16 | 32 | 64): Value {
+    return this.result(64, () => {
+      this.code
+        .get(STATE_LOCAL)
+        .get(RECORD_LOCAL)
+        .i32(bits / 8)
+        .call(this.#functions.bulk[what]);
+    });
   }
 
   loadString(place: 'source' | 'destination', offset: Value, bits: 8 | 16 | 32 | 64): Value {

@@ -15,6 +15,7 @@ import { importFloat80 } from '../x87/float80-imports.ts';
 import { addX87Functions } from '../x87/x87-functions.ts';
 import { addArithmeticFunctions } from './arithmetic-functions.ts';
 import { addBlockFunctions } from './block-functions.ts';
+import { addBulkFunctions } from './bulk-functions.ts';
 import { addFlagFunctions, type FlagFunctions } from './flag-functions.ts';
 import { gotoFunction } from './goto-function.ts';
 import { HANDLER_TYPE, RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
@@ -65,6 +66,13 @@ const SYSTEM_TYPE: FunctionType = { parameters: ['i32', 'i32', 'i32', 'i64', 'i6
 export const stopHandler = (variants: readonly Variant[]): number => variants.length;
 export const fallThroughHandler = (variants: readonly Variant[]): number => variants.length + 1;
 
+/** As profiles show it: the instruction, its operands and what tells its variants apart. */
+function nameOf({ instruction, encoding, operandBits, rm, lock, repeat }: Variant): string {
+  const operands = encoding.operands.map(({ name }) => name).join(',');
+  const prefixes = `${lock ? 'lock ' : ''}${repeat === 'none' ? '' : `${repeat} `}`;
+  return `${prefixes}${instruction.mnemonic} ${operands} ${operandBits}${rm ? ` ${rm}` : ''}`;
+}
+
 export function makeInterpreter(
   memory: MemoryLimits,
   variants: readonly Variant[] = listVariants(),
@@ -90,9 +98,10 @@ export function makeInterpreter(
     segmentedWrite: addSegmented(module, 'write', { translate: translateWrite, slow: segmentWrite }),
     block: addBlockFunctions(module, translateRead, translateWrite),
     setResultFlags: module.add(setResultFlags()),
-    goto: module.add(gotoFunction(handlerType)),
+    goto: module.add(gotoFunction(handlerType), 'goto'),
     handlerType,
     system,
+    bulk: addBulkFunctions(module),
     locked: addLockedFunctions(module),
     ...addArithmeticFunctions(module, random),
     vector: addVectorFunctions(module),
@@ -101,7 +110,7 @@ export function makeInterpreter(
   };
   const faults = addUnitFaults(module);
   for (const variant of variants)
-    module.addToTable(module.add(handler(variant, functions, faults, handlerType)));
+    module.addToTable(module.add(handler(variant, functions, faults, handlerType), nameOf(variant)));
   module.addToTable(module.add(stop()));
   module.addToTable(module.add(fallThrough(functions.goto)));
   module.export('run', module.add(run(handlerType)));

@@ -40,7 +40,7 @@ export function addTranslation(module: ModuleBuilder, access: 'read' | 'write', 
     code.get(GVA).op(CONVERT.i32WrapI64).get(entry).load(32, TLB_ENTRY.addend).op(I32.add).return();
   });
   code.get(STATE).get(RECORD).get(GVA).get(LENGTH).returnCall(slow);
-  return module.add(code);
+  return module.add(code, access === 'read' ? 'translateRead' : 'translateWrite');
 }
 
 /** (state, record, address of the segment's base, offset, bytes) → as above. */

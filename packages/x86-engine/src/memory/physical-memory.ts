@@ -14,7 +14,7 @@ export class PhysicalMemory implements PageTableMemory {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly #words: Int32Array<SharedArrayBuffer>;
   /** What to do when a page is written that decoded code follows from. */
-  onCodeWritten: () => void = () => {};
+  onCodeWritten: (address: number) => void = () => {};
 
   constructor(buffer: SharedArrayBuffer) {
     this.slots = new SlotTable(buffer);
@@ -42,7 +42,7 @@ export class PhysicalMemory implements PageTableMemory {
   /** To be called before memory of a slot is written, or made writable. */
   prepareWrite(slot: MappedSlot, address: number): void {
     if (slot.logsDirtyPages) this.states.markDirty(address);
-    if (this.states.markWritable(address)) this.onCodeWritten();
+    if (this.states.markWritable(address)) this.onCodeWritten(address);
   }
 
   /** 32 bits; what is no memory reads as 0. */

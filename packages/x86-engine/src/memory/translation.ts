@@ -3,7 +3,7 @@
 import { TLB_COUNT } from '../memory-map.ts';
 import { PageWalk, type Translation as Walked } from '../paging/page-walk.ts';
 import type { PagingControls } from '../paging/paging-mode.ts';
-import { emptyTlb, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '../tlb.ts';
+import { emptyTlb, NO_PAGE, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '../tlb.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 import type { MappedSlot } from './slot-table.ts';
 
@@ -40,6 +40,8 @@ export class Translations {
   readonly #tlbs: number;
   readonly #largeRegions = new Uint8Array(REGIONS);
   #walk: PageWalk;
+  /** Entries that were made for pages that are not global. */
+  #localEntries: number[] = [];
   #hasGlobalPages = false;
   /** Pages that never enter a TLB, so that each access to them is seen (debug registers). */
   watchedPages: ReadonlySet<bigint> = new Set();
@@ -64,6 +66,14 @@ export class Translations {
   empty(): void {
     for (let tlb = 0; tlb < TLB_COUNT; tlb++) emptyTlb(this.#memory.bytes, this.#tlbs + tlb * TLB_BYTES);
     this.#largeRegions.fill(0);
+    this.#localEntries = [];
+  }
+
+  /** Forgets all but global pages (Intel SDM Vol. 3A §4.10.2.4 "Global Pages"). */
+  emptyLocal(): void {
+    for (const entry of this.#localEntries)
+      if (this.#memory.view.getInt32(entry + TLB_ENTRY.global, true) === 0) this.#emptyEntry(entry);
+    this.#localEntries = [];
   }
 
   /** Forgets one page, and all of the large page that it is in. */
@@ -73,7 +83,7 @@ export class Translations {
       return;
     }
     for (let tlb = 0; tlb < TLB_COUNT; tlb++)
-      this.#memory.bytes.fill(0xff, ...this.#entry(this.#tlbs + tlb * TLB_BYTES, gva));
+      this.#emptyEntry(this.#entry(this.#tlbs + tlb * TLB_BYTES, gva));
   }
 
   /** `gva` is canonical, as the mode has it. The page becomes one of the TLB's where it is memory. */
@@ -102,7 +112,7 @@ export class Translations {
     const page = (gva >> PAGE_BITS) << PAGE_BITS;
     if (this.watchedPages.has(page)) return;
     const { view, states } = this.#memory;
-    const [entry] = this.#entry(this.tlbOf(rights), gva);
+    const entry = this.#entry(this.tlbOf(rights), gva);
     let writable = kind === 'write';
     if (!writable && walked.mayWrite && !slot.readonly && !slot.logsDirtyPages && !states.isCode(address)) {
       writable = true;
@@ -113,6 +123,9 @@ export class Translations {
     view.setBigInt64(entry + TLB_ENTRY.writePage, writable ? signed : -1n, true);
     const pageAddress = address - (address % PAGE_BYTES);
     view.setInt32(entry + TLB_ENTRY.addend, pageAddress - Number(BigInt.asIntN(32, page)), true);
+    const isGlobal = walked.global && this.#hasGlobalPages;
+    view.setInt32(entry + TLB_ENTRY.global, isGlobal ? 1 : 0, true);
+    if (!isGlobal) this.#localEntries.push(entry);
     if (walked.pageBytes > PAGE_BYTES) this.#noteLargePage(gva, walked.pageBytes);
   }
 
@@ -123,10 +136,14 @@ export class Translations {
       this.#largeRegions[region(gva ^ (1n << LARGE_PAGE_BITS), LARGE_PAGE_BITS)] = 1;
   }
 
-  /** Where an entry is: from, to. */
-  #entry(tlb: number, gva: bigint): [number, number] {
-    const entry = tlb + Number((gva >> PAGE_BITS) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-    return [entry, entry + TLB_ENTRY_BYTES];
+  #entry(tlb: number, gva: bigint): number {
+    return tlb + Number((gva >> PAGE_BITS) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+  }
+
+  #emptyEntry(entry: number): void {
+    const { view } = this.#memory;
+    view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
+    view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
   }
 }
 

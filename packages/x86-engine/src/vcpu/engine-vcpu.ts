@@ -121,11 +121,11 @@ export class EngineVcpu implements Vcpu {
   }
 
   getEvents(): VcpuEvents {
-    return this.#runner.events.get();
+    return this.#runner.events.get(this.#core.general.rip);
   }
 
   setEvents(events: VcpuEvents): void {
-    this.#runner.events.set(events);
+    this.#runner.events.set(events, this.#core.general.rip);
   }
 
   getMpState(): MpState {

@@ -169,10 +169,10 @@ export class GuestRunner implements RunnerHooks {
     const { events } = this;
     const injected = events.takeInjected();
     if (injected) return this.#deliverInjected(injected, injected.payload);
-    const nmi = events.takeNmi();
+    const nmi = events.takeNmi(this.#core.general.rip);
     if (nmi) return this.#deliver(nmi);
     if ((this.#core.general.otherFlags & RFLAGS.IF) === 0n) return undefined;
-    if (events.shadow !== 0) {
+    if (events.shadowAt(this.#core.general.rip) !== 0) {
       this.#attention = true;
       return undefined;
     }
@@ -204,7 +204,7 @@ export class GuestRunner implements RunnerHooks {
       if (stopped !== 'passed') return stopped;
     }
     this.#steppingFlags = general.otherFlags & RFLAGS.TF;
-    const { shadow } = this.events;
+    const shadow = this.events.shadowAt(rip);
     const isSingle =
       once ||
       shadow !== 0 ||
@@ -215,7 +215,9 @@ export class GuestRunner implements RunnerHooks {
     state.setBigUint64(offsetOf('codeBase'), rip, true);
     core.devices.restart();
     const reason = core.exports.run(area.state, record);
-    if (shadow !== 0 && this.events.shadow === shadow) this.events.shadow = 0;
+    // An instruction that did not come to its end keeps its shadow.
+    if (shadow !== 0 && reason !== EXIT.memoryFault && this.events.shadowAt(rip) !== 0)
+      this.events.setShadow(0, 0n);
     return this.#returned(reason);
   }
 
@@ -376,7 +378,15 @@ export class GuestRunner implements RunnerHooks {
   }
 
   blockInterrupts(by: 'sti' | 'mov-ss'): void {
-    this.events.shadow = SHADOW[by];
+    const { general, interrupts } = this.#core;
+    this.events.setShadow(SHADOW[by], general.rip);
+    // Otherwise nothing looks at it before the instruction has ended.
+    if (
+      this.interruptWindowRequested ||
+      this.events.nmiPending ||
+      (interrupts !== null && interrupts.pending !== 0)
+    )
+      this.#core.endAfterOperation();
   }
 
   flagsChanged(changed: bigint): void {

@@ -21,8 +21,9 @@ export const SHADOW = { sti: 1, 'mov-ss': 2 } as const;
 
 export class PendingEvents {
   readonly #interrupts: VcpuInterrupts | null;
-  /** `SHADOW` bits: no interrupt before one more instruction. */
-  shadow = 0;
+  /** `SHADOW` bits, and the instruction before whose end there is to be no interrupt: elsewhere there is no shadow. */
+  #shadow = 0;
+  #shadowRip = 0n;
   nmiMasked = false;
   /** On a VM without interrupt controllers. */
   #nmiPending = false;
@@ -35,6 +36,16 @@ export class PendingEvents {
   constructor(interrupts: VcpuInterrupts | null, mpState: MpState) {
     this.#interrupts = interrupts;
     this.mpState = mpState;
+  }
+
+  /** `SHADOW` bits that hold at `rip`. */
+  shadowAt(rip: bigint): number {
+    return this.#shadow !== 0 && this.#shadowRip === rip ? this.#shadow : 0;
+  }
+
+  setShadow(bits: number, rip: bigint): void {
+    this.#shadow = bits;
+    this.#shadowRip = rip;
   }
 
   /** What the host has injected, which comes before everything else. */
@@ -58,8 +69,8 @@ export class PendingEvents {
   }
 
   /** An NMI that can be delivered now. */
-  takeNmi(): GuestEvent | undefined {
-    if (this.nmiMasked || (this.shadow & SHADOW['mov-ss']) !== 0 || !this.nmiPending) return undefined;
+  takeNmi(rip: bigint): GuestEvent | undefined {
+    if (this.nmiMasked || (this.shadowAt(rip) & SHADOW['mov-ss']) !== 0 || !this.nmiPending) return undefined;
     this.#nmiPending = false;
     this.#interrupts?.takeNmi();
     this.nmiMasked = true;
@@ -75,14 +86,14 @@ export class PendingEvents {
     else this.#nmiPending = true;
   }
 
-  get(): VcpuEvents {
+  get(rip: bigint): VcpuEvents {
     const signals = this.#interrupts?.getSignals();
     const { interrupt } = this;
     return {
       exception: { ...this.exception },
       interrupt: {
         injected: interrupt !== undefined,
-        ...{ vector: interrupt?.vector ?? 0, soft: interrupt?.soft ?? false, shadow: this.shadow },
+        ...{ vector: interrupt?.vector ?? 0, soft: interrupt?.soft ?? false, shadow: this.shadowAt(rip) },
       },
       nmi: { injected: this.nmiInjected, pending: this.nmiPending, masked: this.nmiMasked },
       sipiVector: signals?.sipiVector ?? 0,
@@ -91,10 +102,10 @@ export class PendingEvents {
     };
   }
 
-  set({ exception, interrupt, nmi, sipiVector, tripleFaultPending }: VcpuEvents): void {
+  set({ exception, interrupt, nmi, sipiVector, tripleFaultPending }: VcpuEvents, rip: bigint): void {
     this.exception = { ...exception };
     this.interrupt = interrupt.injected ? { vector: interrupt.vector, soft: interrupt.soft } : undefined;
-    this.shadow = interrupt.shadow;
+    this.setShadow(interrupt.shadow, rip);
     this.nmiInjected = nmi.injected;
     this.nmiMasked = nmi.masked;
     this.tripleFault = tripleFaultPending;

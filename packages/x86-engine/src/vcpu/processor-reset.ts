@@ -29,7 +29,7 @@ export function resetProcessor(core: VcpuCore, events: PendingEvents): void {
   core.debug.dr7 = 0x400n;
   core.applyMode();
   core.invalidateTranslations('all');
-  events.shadow = 0;
+  events.setShadow(0, 0n);
   events.nmiMasked = false;
 }
 

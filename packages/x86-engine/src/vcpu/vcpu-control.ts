@@ -21,6 +21,8 @@ export const PENDING = {
 export const REQUEST = {
   translations: 1,
   code: 2,
+  /** Translations that let pages be written. */
+  writing: 4,
 } as const;
 
 const ASKED = 0;

@@ -134,7 +134,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.code = new CodeCache(this.area, this.physical, {
       writer: new RecordWriter(buffer, this.area.state, new VariantIndex(VARIANTS)),
       fallThrough: fallThroughHandler(VARIANTS),
-      onWritableCode: () => this.#requestAll(REQUEST.translations),
+      onWritableCode: () => this.#dropWritable(),
     });
     this.#operands = new RecordOperands(this.physical.view, VARIANTS);
     this.clock = new ClockMsrs(buffer, { id, thread: parts.thread, memory: this.physical });
@@ -142,7 +142,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
       physicalAddressBits: this.physicalAddressBits,
       tscKhz: this.clock.tsc.khz,
     });
-    this.physical.onCodeWritten = () => this.#codeWritten();
+    this.physical.onCodeWritten = (address) => this.#codeWritten(address);
     this.general.onFlags = (changed) => this.#flagsChanged(changed);
     this.state.setUint32(offsetOf('codeTable'), this.area.codeTable, true);
     this.physical.slots.refresh();
@@ -183,7 +183,9 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     if ((bits & REQUEST.translations) !== 0) {
       this.physical.slots.refresh();
       this.invalidateTranslations('all');
-    } else if ((bits & REQUEST.code) !== 0) this.code.forgetAddresses('all');
+    }
+    if ((bits & REQUEST.writing) !== 0) this.translations.empty();
+    if ((bits & REQUEST.code) !== 0) this.code.forgetAddresses('all');
     this.control.finish(sequence);
   }
 
@@ -233,14 +235,15 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   }
 
   invalidateTranslations(which: 'all' | 'non-global'): void {
-    this.translations.empty();
+    if (which === 'all') this.translations.empty();
+    else this.translations.emptyLocal();
     this.code.forgetAddresses(which);
     this.onTranslationsGone();
   }
 
   invalidatePage(gva: bigint): void {
     this.translations.drop(gva);
-    this.code.forgetAddresses('all');
+    this.code.forgetAddress(gva);
     this.onTranslationsGone();
   }
 
@@ -249,7 +252,6 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
 
   blockInterrupts(by: 'sti' | 'mov-ss'): void {
     this.hooks?.blockInterrupts(by);
-    this.end.after(this.#record);
   }
 
   halt(): void {
@@ -447,8 +449,8 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   }
 
   /** Code that others may have decoded has been changed: they forget it at their next jump, this one behind the instruction. */
-  #codeWritten(): void {
-    this.code.forgetAddresses('all');
+  #codeWritten(address: number): void {
+    this.code.forgetPage(address);
     for (const [id, control] of this.controls.entries()) if (id !== this.id) control.request(REQUEST.code);
     this.onCodeWritten();
   }
@@ -456,9 +458,10 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   /** The runner stops behind the instruction. */
   onCodeWritten: () => void = () => {};
 
-  #requestAll(bits: number): void {
-    this.invalidateTranslations('all');
+  /** No vCPU is to write a page that is being decoded through a translation that it has. */
+  #dropWritable(): void {
+    this.translations.empty();
     const others = this.controls.filter((_, id) => id !== this.id);
-    requestAll(others, bits, () => this.serveRequests());
+    requestAll(others, REQUEST.writing, () => this.serveRequests());
   }
 }

@@ -18,6 +18,7 @@ export const OP = {
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,
+  refFunc: 0xd2,
   i32Const: 0x41,
   i64Const: 0x42,
 } as const;

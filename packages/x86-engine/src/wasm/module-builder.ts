@@ -3,10 +3,22 @@ import { type Code, type FunctionType, VALUE_TYPE } from './code.ts';
 import { OP } from './instructions.ts';
 import { signedLeb, unsignedLeb } from './leb128.ts';
 
-const SECTION = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
+const FUNCTION_NAMES = 1;
+const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  export: 7,
+  element: 9,
+  code: 10,
+} as const;
 const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const FUNCTION_TYPE = 0x60;
-const FUNCREF = 0x70;
+/** §5.3.5 "Reference Types": of a type of the module's own; §5.5.12 "Element Section": with a table's index and a type. */
+const REF_NULL = 0x63;
+const ELEMENTS_OF_TYPE = 6;
 const KIND = { function: 0, table: 1, memory: 2 } as const;
 const SHARED_WITH_MAXIMUM = 0x03;
 
@@ -23,6 +35,7 @@ export class ModuleBuilder {
   readonly #exports: { name: string; index: number }[] = [];
   readonly #table: number[] = [];
   readonly #memory: MemoryLimits;
+  readonly #names: [index: number, name: string][] = [];
 
   /** The module imports one shared memory, as `host.memory`. */
   constructor(memory: MemoryLimits) {
@@ -42,10 +55,12 @@ export class ModuleBuilder {
     return this.#imports.push({ module, name, type: this.typeIndex(type) }) - 1;
   }
 
-  /** @returns the function's index */
-  add(code: Code): number {
+  /** `name` is what profiles and stack traces show. @returns the function's index */
+  add(code: Code, name?: string): number {
     this.typeIndex(code.type);
-    return this.#imports.length + this.#functions.push(code) - 1;
+    const index = this.#imports.length + this.#functions.push(code) - 1;
+    if (name !== undefined) this.#names.push([index, name]);
+    return index;
   }
 
   /** Appends a function to the table. @returns its place there */
@@ -70,7 +85,9 @@ export class ModuleBuilder {
     const exports = this.#exports.map(({ name, index }) => [
       ...[...text(name), KIND.function, ...unsignedLeb(index)],
     ]);
-    const elements = this.#table.map((index) => unsignedLeb(index));
+    const elements = this.#table.map((index) => [OP.refFunc, ...unsignedLeb(index), OP.end]);
+    // All of one type, which calls through the table then need not look at.
+    const elementType = [REF_NULL, ...signedLeb(BigInt(this.#typeOfTable()))];
     return Uint8Array.from([
       ...HEADER,
       ...section(SECTION.type, types),
@@ -79,14 +96,33 @@ export class ModuleBuilder {
         SECTION.function,
         this.#functions.map((code) => unsignedLeb(this.typeIndex(code.type))),
       ),
-      ...section(SECTION.table, [[FUNCREF, 0x00, ...unsignedLeb(this.#table.length)]]),
+      ...section(SECTION.table, [[...elementType, 0x00, ...unsignedLeb(this.#table.length)]]),
       ...section(SECTION.export, exports),
-      ...section(SECTION.element, [[0, OP.i32Const, ...signedLeb(0n), OP.end, ...vector(elements)]]),
+      ...section(SECTION.element, [
+        [ELEMENTS_OF_TYPE, 0, OP.i32Const, ...signedLeb(0n), OP.end, ...elementType, ...vector(elements)],
+      ]),
       ...section(
         SECTION.code,
         this.#functions.map((code) => code.encode()),
       ),
+      ...this.#nameSection(),
     ]);
+  }
+
+  #typeOfTable(): number {
+    const types = this.#table.map((index) =>
+      this.typeIndex(this.#functions[index - this.#imports.length]!.type),
+    );
+    if (new Set(types).size > 1) throw new Error('functions in the table have one type');
+    return types[0] ?? 0;
+  }
+
+  /** WebAssembly 2.0 §7.4.1 "Name Section": of functions only. */
+  #nameSection(): number[] {
+    if (this.#names.length === 0) return [];
+    const names = vector(this.#names.map(([index, name]) => [...unsignedLeb(index), ...text(name)]));
+    const body = [...text('name'), FUNCTION_NAMES, ...unsignedLeb(names.length), ...names];
+    return [SECTION.custom, ...unsignedLeb(body.length), ...body];
   }
 }
 
