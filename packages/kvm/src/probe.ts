@@ -1,16 +1,17 @@
 /**
- * Can this host's KVM run an unmodified 64-bit kernel? Found out by running, in a throw-away VM, the instructions that
+ * Can an accelerator run an unmodified 64-bit kernel? Found out by running, in a throw-away VM, the instructions that
  * such a kernel needs early: /dev/kvm may exist on a host whose KVM only emulates integer code.
  */
+import { closeSync } from 'node:fs';
 import type { Hypervisor, Segment, SpecialRegisters, VcpuExit } from '@vireo/hypervisor';
-import { Mapping } from '@vireo/linux';
+import { ftruncate, Mapping, memfdCreate } from '@vireo/linux';
 
 /** The groups of instructions that are tried, each named as its feature is. */
 export type ProbedFeature = '64-bit mode' | 'SSE2' | 'CMPXCHG16B';
 
 export type ProbeResult =
   | { readonly kind: 'able' }
-  /** The features whose instructions KVM gave up on. */
+  /** The features whose instructions it gave up on. */
   | { readonly kind: 'unable'; readonly missing: readonly ProbedFeature[] };
 
 const PROBES: readonly { feature: ProbedFeature; code: readonly number[] }[] = [
@@ -43,10 +44,21 @@ export function probe(hypervisor: Hypervisor): ProbeResult {
 }
 
 function runsToHalt(hypervisor: Hypervisor, code: readonly number[]): boolean {
-  using mapping = Mapping.map({ lengthBytes: MEMORY_BYTES });
+  const fd = memfdCreate('vireo-probe');
+  try {
+    ftruncate(fd, MEMORY_BYTES);
+    return runsInMemoryOf(fd, hypervisor, code);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The memory is a file's, since not every accelerator can use any other. */
+function runsInMemoryOf(fd: number, hypervisor: Hypervisor, code: readonly number[]): boolean {
+  using mapping = Mapping.map({ lengthBytes: MEMORY_BYTES, fd });
   writeGuest(mapping.buffer, code);
   const vm = hypervisor.createVm();
-  const backing = { fd: -1, fdOffset: 0, hva: mapping.hva, sizeBytes: MEMORY_BYTES, buffer: mapping.buffer };
+  const backing = { fd, fdOffset: 0, hva: mapping.hva, sizeBytes: MEMORY_BYTES, buffer: mapping.buffer };
   vm.setMemorySlot({ id: 0, gpa: 0, sizeBytes: MEMORY_BYTES, backing, backingOffset: 0 });
   const handle = vm.createVcpu(0);
   const vcpu = handle.open();

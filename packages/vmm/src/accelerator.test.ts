@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { VcpuExit } from '@vireo/hypervisor';
 import { FakeHypervisor } from '@vireo/kvm/testing/fake-hypervisor';
 import { HostError } from '@vireo/linux';
-import { type Accelerators, openAccelerator, probeKvm } from './accelerator.ts';
+import { type Accelerators, openAccelerator, probeEngine, probeKvm } from './accelerator.ts';
 
 const ERRNO = { EPERM: 1, ENOENT: 2, ENXIO: 6, ENOMEM: 12, EACCES: 13, EBUSY: 16, ENODEV: 19, EMFILE: 24 };
 
@@ -120,4 +120,8 @@ describe('probing for others', () => {
       assert.deepEqual(fake.open, { hypervisors: 0, vms: 0, handles: 0, vcpus: 0 });
     }
   });
+});
+
+test('the real engine passes the probe', async () => {
+  assert.deepEqual(await probeEngine(), { kind: 'able' });
 });

@@ -79,6 +79,16 @@ function openKvmForUser(open: () => Hypervisor): Hypervisor {
   }
 }
 
+/** Opens the engine and probes it. @throws Error when it was not built */
+export async function probeEngine(open: Accelerators['engine'] = ACCELERATORS.engine): Promise<ProbeResult> {
+  const hypervisor = await open();
+  try {
+    return probe(hypervisor);
+  } finally {
+    hypervisor.close();
+  }
+}
+
 /** Opens KVM and probes it. @throws HostError or UserError when it cannot be opened. */
 export function probeKvm(open: () => Hypervisor = openKvm): ProbeResult {
   const hypervisor = openKvmForUser(open);

@@ -6,7 +6,7 @@ import { formatText } from './text-report.ts';
 
 /** Returns the exit status. */
 export async function doctor(format: 'text' | 'json'): Promise<number> {
-  const report = examine(new HostFiles(), realHostFacts());
+  const report = examine(new HostFiles(), await realHostFacts());
   process.stdout.write(format === 'json' ? `${JSON.stringify(report, null, 2)}\n` : formatText(report));
   return report.canRunVms ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 /** Everything that is checked of a host, in the order in which it is told. */
 import packageJson from '../../package.json' with { type: 'json' };
+import { checkEngine } from './engine.ts';
 import type { HostFiles } from './host-files.ts';
 import {
   checkAppArmor,
@@ -8,7 +9,7 @@ import {
   checkSelinux,
   checkUserNamespaces,
 } from './isolation.ts';
-import { checkKvmDevice, checkKvmProbe, checkNested, type Identity, type KvmProbe } from './kvm.ts';
+import { checkKvmDevice, checkKvmProbe, checkNested, type Identity, type Probe } from './kvm.ts';
 import { checkHugePages, checkKsm, checkMemory, checkTransparentHugePages } from './memory.ts';
 import { checkProcessor, parseCpuinfo } from './processor.ts';
 import { type Check, type DoctorReport, REPORT_VERSION } from './report.ts';
@@ -20,7 +21,9 @@ export interface HostFacts {
   readonly nodeVersion: string;
   readonly searchPath: string;
   readonly landlockAbi: () => number;
-  readonly probeKvm: () => KvmProbe;
+  readonly probeKvm: () => Probe;
+  /** Of Vireo's own engine. */
+  readonly engine: Probe;
 }
 
 export function examine(files: HostFiles, facts: HostFacts): DoctorReport {
@@ -28,12 +31,15 @@ export function examine(files: HostFiles, facts: HostFacts): DoctorReport {
   const device = checkKvmDevice(files, processor, facts.identity);
   // What may not be opened cannot be probed.
   const probe = device.status === 'ok' ? checkKvmProbe(facts.probeKvm()) : undefined;
-  const canRunVms = probe?.status === 'ok';
+  const hasKvm = probe?.status === 'ok';
+  const engine = checkEngine(facts.engine, hasKvm);
+  const canRunVms = hasKvm || engine.status === 'ok';
   const checks: (Check | undefined)[] = [
     checkProcessor(processor),
     device,
     probe,
     checkNested(files, processor),
+    engine,
     checkMemory(files),
     checkHugePages(files),
     checkTransparentHugePages(files),
@@ -50,7 +56,7 @@ export function examine(files: HostFiles, facts: HostFacts): DoctorReport {
     version: REPORT_VERSION,
     vireo: packageJson.version,
     canRunVms,
-    accelerator: canRunVms ? 'kvm' : null,
+    accelerator: hasKvm ? 'kvm' : canRunVms ? 'wasm' : null,
     checks: checks.filter((check) => check !== undefined),
   };
 }

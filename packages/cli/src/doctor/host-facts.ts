@@ -1,15 +1,15 @@
 /** What the running host says of itself. */
 import { userInfo } from 'node:os';
 import { landlockAbi } from '@vireo/linux/landlock';
-import { probeKvm } from '@vireo/vmm';
+import { probeEngine, probeKvm } from '@vireo/vmm';
 import { explain } from '../errors.ts';
 import type { HostFacts } from './examine.ts';
-import type { KvmProbe } from './kvm.ts';
+import type { Probe } from './kvm.ts';
 
 /** As images are built: system directories count even where they are not on the PATH. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
 
-export function realHostFacts(): HostFacts {
+export async function realHostFacts(): Promise<HostFacts> {
   return {
     identity: {
       uid: process.geteuid!(),
@@ -20,6 +20,7 @@ export function realHostFacts(): HostFacts {
     searchPath: `${process.env['PATH'] ?? ''}:${SYSTEM_PATH}`,
     landlockAbi,
     probeKvm: () => safely(probeKvm),
+    engine: await probeEngine().catch(failed),
   };
 }
 
@@ -33,10 +34,14 @@ function userName(): string {
 }
 
 /** Whatever stops the probe is what the doctor was asked to find. */
-function safely(probe: () => KvmProbe): KvmProbe {
+function safely(probe: () => Probe): Probe {
   try {
     return probe();
   } catch (error) {
-    return { kind: 'error', message: explain(error).line };
+    return failed(error);
   }
+}
+
+function failed(error: unknown): Probe {
+  return { kind: 'error', message: explain(error).line };
 }

@@ -1,8 +1,11 @@
-/** Whether KVM is there, may be used, and runs what an unmodified kernel needs (docs: Linux KVM API §2 and kvm(4)). */
+/**
+ * Whether KVM is there, may be used, and runs what an unmodified kernel needs (docs: Linux KVM API §2 and kvm(4)). Without
+ * it VMs run slowly, and not at all only where the engine does not run either (engine.ts).
+ */
 import { parseGroupFile } from '@vireo/linux/host';
 import type { HostFiles } from './host-files.ts';
 import { type Processor, virtualizationAdvice } from './processor.ts';
-import { type Check, fail, ok, warn } from './report.ts';
+import { type Check, ok, warn } from './report.ts';
 
 /** Who asks. */
 export interface Identity {
@@ -12,10 +15,10 @@ export interface Identity {
   readonly gids: readonly number[];
 }
 
-export type KvmProbe =
+export type Probe =
   | { readonly kind: 'able' }
   | { readonly kind: 'unable'; readonly missing: readonly string[] }
-  /** KVM could not be opened, or made no VM. */
+  /** It could not be opened, or made no VM. */
   | { readonly kind: 'error'; readonly message: string; readonly advice?: string };
 
 const DEVICE = '/dev/kvm';
@@ -31,7 +34,7 @@ export function checkKvmDevice(files: HostFiles, processor: Processor, identity:
     (identity.uid === uid ? (mode & 0o600) === 0o600 : false) ||
     (identity.gids.includes(gid) ? (mode & 0o060) === 0o060 : (mode & 0o006) === 0o006);
   if (mayUse) return ok(ID, TITLE, `${DEVICE} is there, and you may use it`);
-  return fail(
+  return warn(
     ID,
     TITLE,
     `${DEVICE} is there, but you may not use it`,
@@ -44,17 +47,17 @@ function checkMissingDevice(files: HostFiles, { virtualization, kvmModule, isVir
   const loaded = files.exists(`/sys/module/${kvmModule}`);
   const container = containerKind(files);
   if (container && (loaded || virtualization))
-    return fail(ID, TITLE, `${found} in this container (${container})`, containerAdvice(container));
+    return warn(ID, TITLE, `${found} in this container (${container})`, containerAdvice(container));
   if (loaded)
-    return fail(ID, TITLE, `${found}, though ${kvmModule} is loaded`, 'Make it: mknod /dev/kvm c 10 232.');
+    return warn(ID, TITLE, `${found}, though ${kvmModule} is loaded`, 'Make it: mknod /dev/kvm c 10 232.');
   if (!virtualization)
-    return fail(
+    return warn(
       ID,
       TITLE,
       `${found}, and the processor shows no virtualization`,
       virtualizationAdvice(isVirtual),
     );
-  return fail(
+  return warn(
     ID,
     TITLE,
     `${found}: the module ${kvmModule} is not loaded`,
@@ -88,21 +91,21 @@ function permissionAdvice(files: HostFiles, mode: number, gid: number, { user }:
   return `Join its group ${group}: sudo usermod -aG ${group} ${user}, then log in again.`;
 }
 
-export function checkKvmProbe(probe: KvmProbe): Check {
+export function checkKvmProbe(probe: Probe): Check {
   const id = 'kvm-probe';
   const title = 'KVM runs kernels';
   switch (probe.kind) {
     case 'able':
       return ok(id, title, 'a probe VM ran 64-bit code, SSE2 and CMPXCHG16B');
     case 'unable':
-      return fail(
+      return warn(
         id,
         title,
         `a probe VM could not run ${probe.missing.join(', ')}: this KVM emulates, and cannot run unmodified kernels`,
         "Use a host whose KVM has the processor's virtualization (kvm_amd or kvm_intel).",
       );
     case 'error':
-      return fail(
+      return warn(
         id,
         title,
         probe.message,

@@ -1,6 +1,6 @@
 /** What `vireo doctor` finds. The JSON form is described by doctor-report.schema.json; other changes raise its version. */
 
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
 
 /** 'fail': no VM can run. 'warn': something is missing that some VMs want. */
 export type Status = 'ok' | 'warn' | 'fail';
@@ -21,7 +21,7 @@ export interface DoctorReport {
   readonly vireo: string;
   readonly canRunVms: boolean;
   /** What `--accel auto` takes; null when there is none. */
-  readonly accelerator: 'kvm' | null;
+  readonly accelerator: 'kvm' | 'wasm' | null;
   readonly checks: readonly Check[];
 }
 

@@ -53,6 +53,7 @@ export const GOOD_FACTS: HostFacts = {
   searchPath: '/usr/local/bin:/usr/bin:/bin',
   landlockAbi: () => 6,
   probeKvm: () => ({ kind: 'able' }),
+  engine: { kind: 'able' },
 };
 
 export class FakeHost implements Disposable {
