@@ -1,5 +1,5 @@
 /**
- * `node tools/record.ts`: makes docs/images/session.svg, a session with `vireo run` in the KVM lab, from what a terminal
+ * `node tools/record.ts`: makes docs/images/session.svg, a session with `vireo run` on the engine, from what a terminal
  * really showed. Only waits are shortened, and the image says so.
  */
 import { writeFileSync } from 'node:fs';
@@ -11,10 +11,10 @@ import { Transcript } from './record/transcript.ts';
 const ROOT = join(import.meta.dirname, '..');
 const COLUMNS = 100;
 const ROWS = 28;
-const TITLE = 'recorded in the KVM lab, under software emulation; waits are shortened';
+const TITLE = "a VM on Vireo's own x86-64 engine, without KVM; waits are shortened";
 
-/** A shell in the lab, in which the session happens. */
-const COMMAND = `${process.execPath} tests/lab/lab.ts --timeout 600 env PS1='$ ' sh`;
+/** A shell, in which the session happens. */
+const COMMAND = `env PATH="${join(ROOT, 'node_modules/.bin')}:$PATH" PS1='$ ' sh`;
 const SHELL_PROMPT = /\n?\$ $/;
 /** The guest's shell; busybox asks the terminal where the cursor is. */
 const GUEST_PROMPT = /vireo:\S+# (\p{Cc}\[6n)?$/u;
@@ -25,8 +25,9 @@ const PAUSE_MS = 1200;
 const LONGEST_WAIT_MS = 10;
 
 const SESSION: readonly { readonly type: string; readonly until: RegExp }[] = [
-  { type: 'vireo run\r', until: GUEST_PROMPT },
+  { type: 'vireo run --accel wasm --cpus 2\r', until: GUEST_PROMPT },
   { type: 'uname -srvm\r', until: GUEST_PROMPT },
+  { type: 'nproc\r', until: GUEST_PROMPT },
   { type: 'free -m\r', until: GUEST_PROMPT },
   { type: 'poweroff\r', until: SHELL_PROMPT },
 ];
@@ -35,7 +36,7 @@ async function record(): Promise<Printed[]> {
   process.chdir(ROOT);
   using terminal = new RecordedTerminal(COMMAND, COLUMNS, ROWS);
   await terminal.expect(SHELL_PROMPT, LIMIT_MS);
-  // What the lab says while it starts is not part of the session; the prompt is.
+  // What comes before the prompt is not part of the session.
   terminal.printed.splice(0, terminal.printed.length, { text: '$ ', atMs: performance.now(), typed: true });
   for (const { type, until } of SESSION) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
