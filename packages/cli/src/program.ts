@@ -9,6 +9,7 @@ const USAGE_ERROR = 2;
 
 const RUN_HELP = `
 A first run without --kernel makes the default guest from Debian's packages, and needs the network.
+Without a KVM that can run it, Vireo's own x86-64 engine runs the guest, more slowly.
 SIGTERM and SIGINT press the guest's power button, a second one ends the VM. On a terminal, every key
 goes to the guest but Ctrl-], which ends the VM.
 
@@ -18,6 +19,7 @@ failed or the host refused something; 2 when the arguments cannot be.
 Examples:
   vireo run                                         the default guest, 1 vCPU and 512 MiB
   vireo run --cpus 4 --memory 2G --name build       more of both, and a name for ps
+  vireo run --accel wasm                            Vireo's own engine, even where there is KVM
   vireo run --kernel vmlinuz --initrd initrd.img --append 'root=/dev/ram0 quiet'
   echo 'uname -a; poweroff -f' | vireo run          a script types, its output goes on
 `;
