@@ -16,6 +16,7 @@ import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
 import { msrCases } from './cases/msrs.ts';
+import { pageFaultCases } from './cases/page-faults.ts';
 import { pagingCases } from './cases/paging.ts';
 import { pioCases } from './cases/pio.ts';
 import { privilegeCases } from './cases/privilege.ts';
@@ -34,7 +35,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
   exceptions: exceptionCases,
   privilege: privilegeCases,
-  paging: pagingCases,
+  paging: [...pagingCases, ...pageFaultCases],
   'modes and segments': modeCases,
   'interrupts without controllers': deliveryWithoutControllersCases,
   'interrupt lines': interruptLineCases,

@@ -15,7 +15,7 @@ interface Probe {
   readonly feature: Feature;
   /** The CPUID bit that shows it to guests. */
   readonly leaf: number;
-  readonly register: 'eax' | 'ecx' | 'edx';
+  readonly register: 'eax' | 'ebx' | 'ecx' | 'edx';
   readonly bit: number;
   /** Instructions to run, at least one of each group that may be missing. */
   readonly code?: (a: Assembler) => void;
@@ -24,6 +24,10 @@ interface Probe {
 const PROBES: readonly Probe[] = [
   { feature: 'x2apic', leaf: 1, register: 'ecx', bit: 21 },
   { feature: 'kvmclock', leaf: 0x40000001, register: 'eax', bit: 3 },
+  { feature: 'smep', leaf: 7, register: 'ebx', bit: 7 },
+  { feature: 'smap', leaf: 7, register: 'ebx', bit: 20 },
+  { feature: 'invpcid', leaf: 7, register: 'ebx', bit: 10 },
+  { feature: '1-gib-pages', leaf: 0x80000001, register: 'edx', bit: 26 },
   {
     feature: 'x87',
     ...{ leaf: 1, register: 'edx', bit: 0 },

@@ -22,6 +22,11 @@ export type Feature =
   /** Limits and types of segments are checked. */
   | 'segment-checks'
   | 'kvmclock'
+  // What a processor may lack, as its CPUID says.
+  | 'smep'
+  | 'smap'
+  | 'invpcid'
+  | '1-gib-pages'
   | 'cmpxchg16b'
   | 'x87'
   | 'sse'

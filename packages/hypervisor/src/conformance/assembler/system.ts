@@ -21,7 +21,10 @@ export class SystemInstructions extends StringAndStackInstructions {
   readonly clts = this.fixed(0x0f, 0x06);
   readonly syscall = this.fixed(0x0f, 0x05);
   readonly sysenter = this.fixed(0x0f, 0x34);
+  readonly sysexit = this.fixed(0x0f, 0x35);
   readonly swapgs = this.fixed(0x0f, 0x01, 0xf8);
+  readonly stac = this.fixed(0x0f, 0x01, 0xcb);
+  readonly clac = this.fixed(0x0f, 0x01, 0xca);
   readonly xgetbv = this.fixed(0x0f, 0x01, 0xd0);
   readonly xsetbv = this.fixed(0x0f, 0x01, 0xd1);
   readonly mfence = this.fixed(0x0f, 0xae, 0xf0);
@@ -50,6 +53,17 @@ export class SystemInstructions extends StringAndStackInstructions {
   /** Back from SYSCALL to 64-bit code. */
   sysretq(): void {
     this.db(0x48, 0x0f, 0x07);
+  }
+
+  /** The type of invalidation is in the register, the descriptor in memory. */
+  invpcid(type: Register, descriptor: Memory): void {
+    this.modRm({
+      opcode: [0x0f, 0x38, 0x82],
+      reg: type.code,
+      rm: descriptor,
+      bits: 0,
+      mandatoryPrefix: 0x66,
+    });
   }
 
   /** From a port named by DX or by a byte. */

@@ -1,51 +1,35 @@
 /** Paging in 64-bit mode: page sizes, protection, the bits the processor sets (Intel SDM Vol. 3A chapter 4 "Paging"). */
 import assert from 'node:assert/strict';
-import {
-  type Assembler,
-  addressOf,
-  at,
-  cr0,
-  cr2,
-  cr3,
-  cr4,
-  dword,
-  eax,
-  ecx,
-  edx,
-  qword,
-  rax,
-  rbx,
-  rsp,
-} from '../assembler.ts';
+import { type Assembler, addressOf, at, cr3, dword, eax, edx, qword, rax, rbx, rsp } from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
 import { DATA, PDPT, PML4, SELECTORS, SPARE, USER_STACK_TOP } from '../guest-layout.ts';
 import type { Machine } from '../machine.ts';
+import {
+  ACCESSED,
+  CR0_WP,
+  CR4_PGE,
+  DIRTY,
+  enableNoExecute,
+  FETCH,
+  FROM_USER,
+  LARGE,
+  NO_EXECUTE,
+  PRESENT,
+  PROTECTION,
+  pageFaultHandler,
+  setCr0,
+  setCr4,
+  USER,
+  WRITABLE,
+  WRITE,
+} from './page-window.ts';
 
 /** A virtual GiB of the case's own: entry 4 of the page-directory-pointer table. */
 const WINDOW = 4 * 2 ** 30;
 const DIRECTORY = SPARE;
 const TABLE = SPARE + 0x1000;
 const SECOND_TABLE = SPARE + 0x2000;
-
-const PRESENT = 1n;
-const WRITABLE = 2n;
-const USER = 4n;
-const ACCESSED = 0x20n;
-const DIRTY = 0x40n;
-const LARGE = 0x80n;
-const NO_EXECUTE = 1n << 63n;
-
-const EFER = 0xc0000080;
-const EFER_NXE = 1 << 11;
-const CR0_WP = 1 << 16;
-const CR4_PGE = 1 << 7;
-
-// Error code of a page fault (Intel SDM Vol. 3A §4.7 "Page-Fault Exceptions").
-const PROTECTION = 1;
-const WRITE = 2;
-const FROM_USER = 4;
-const FETCH = 16;
 
 /** Maps page `index` of the window with 4 KiB pages to an entry. */
 function mapPage(machine: Machine, index: number, entry: bigint): void {
@@ -56,16 +40,6 @@ function mapPage(machine: Machine, index: number, entry: bigint): void {
 
 function page(gpa: number, bits: bigint): bigint {
   return BigInt(gpa) | bits;
-}
-
-/** Reports the error code and CR2 of a page fault; ends the guest. */
-function pageFaultHandler(a: Assembler): void {
-  a.label('page fault');
-  a.pop(rax);
-  reportEax(a);
-  a.mov(rax, cr2);
-  reportWide(a, rax);
-  done(a);
 }
 
 const smallPages: ConformanceCase = {
@@ -178,9 +152,7 @@ const PAGE_FAULTS: readonly PageFault[] = [
     errorCode: PROTECTION | WRITE,
     offset: 0x10,
     code: touch((a) => {
-      a.mov(rax, cr0);
-      a.or(rax, CR0_WP);
-      a.mov(cr0, rax);
+      setCr0(a, CR0_WP);
       a.inc(dword(rbx, 0x10));
     }),
   },
@@ -201,10 +173,7 @@ const PAGE_FAULTS: readonly PageFault[] = [
     entry: DATA_PAGE | WRITABLE | NO_EXECUTE,
     errorCode: PROTECTION | FETCH,
     code: touch((a) => {
-      a.mov(ecx, EFER);
-      a.rdmsr();
-      a.or(eax, EFER_NXE);
-      a.wrmsr();
+      enableNoExecute(a);
       a.mov(rbx, WINDOW);
       a.mov(eax, dword(rbx)); // reading is allowed
       a.jmp(rbx);
@@ -288,9 +257,7 @@ const globalPages: ConformanceCase = {
   run(t) {
     const machine = t.machine({
       code(a) {
-        a.mov(rax, cr4);
-        a.or(rax, CR4_PGE);
-        a.mov(cr4, rax);
+        setCr4(a, CR4_PGE);
         a.mov(rbx, WINDOW);
         for (const root of [PML4, SPARE + 0x4000, PML4]) {
           a.mov(eax, root);
