@@ -11,12 +11,14 @@ import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
 import { kickCases } from './cases/kick.ts';
 import { lapicCases } from './cases/lapic.ts';
+import { legacyPagingCases } from './cases/legacy-paging.ts';
 import { memorySlotCases } from './cases/memory-slots.ts';
 import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
 import { msrCases } from './cases/msrs.ts';
 import { pageFaultCases } from './cases/page-faults.ts';
+import { pageTableCases } from './cases/page-tables.ts';
 import { pagingCases } from './cases/paging.ts';
 import { pioCases } from './cases/pio.ts';
 import { privilegeCases } from './cases/privilege.ts';
@@ -24,6 +26,7 @@ import { programCases } from './cases/programs.ts';
 import { saveRestoreCases } from './cases/save-restore.ts';
 import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
 import { smpCases } from './cases/smp.ts';
+import { translationCacheCases } from './cases/translation-caches.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
 import { wakeCases } from './cases/wake.ts';
 import { watchpointCases } from './cases/watchpoints.ts';
@@ -35,7 +38,13 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
   exceptions: exceptionCases,
   privilege: privilegeCases,
-  paging: [...pagingCases, ...pageFaultCases],
+  paging: [
+    ...pagingCases,
+    ...pageFaultCases,
+    ...pageTableCases,
+    ...legacyPagingCases,
+    ...translationCacheCases,
+  ],
   'modes and segments': modeCases,
   'interrupts without controllers': deliveryWithoutControllersCases,
   'interrupt lines': interruptLineCases,
