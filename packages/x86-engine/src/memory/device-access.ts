@@ -5,8 +5,12 @@
  *
  * A device's answer to a read comes from outside, after the instruction was left without having changed anything: it is
  * run again, and takes its answers in the order in which it asks.
+ *
+ * What is read, changed and written across pages of memory is so under a lock that all vCPUs share: locked instructions are
+ * atomic against each other there. No plain access waits for it (see interpreter/locked-functions.ts).
  */
-import type { PhysicalMemory } from './physical-memory.ts';
+import { PAGE_LOCK_ADDRESS } from '../shared-words.ts';
+import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 
 /** A contiguous piece of an access: at an address of ours, or a device's (`address` 0). */
 export interface Part {
@@ -43,9 +47,11 @@ export class DeviceAccess {
   readonly #memory: PhysicalMemory;
   readonly #scratch: number;
   readonly #devices: InnerDevices;
+  readonly #words: Int32Array<SharedArrayBuffer>;
   #nextSlot = 0;
   #answers: bigint[] = [];
   #taken = 0;
+  #holdsPageLock = false;
   #writes: { readonly parts: readonly Part[]; readonly at: number }[] = [];
   /** What the instruction at hand waits for: a device's answer. */
   waitsFor: DeviceRequest | undefined;
@@ -54,10 +60,12 @@ export class DeviceAccess {
     this.#memory = memory;
     this.#scratch = scratch;
     this.#devices = devices;
+    this.#words = new Int32Array(memory.bytes.buffer);
   }
 
   /** The instruction starts, for the first time or again. */
   restart(): void {
+    this.#releasePageLock();
     this.#taken = 0;
     this.#writes = [];
     this.waitsFor = undefined;
@@ -81,6 +89,7 @@ export class DeviceAccess {
   /** `reads`: the instruction reads what it writes. @returns where to write, or 0 when a device has to be asked first */
   write(parts: readonly Part[], gva: bigint, reads: boolean): number {
     const at = this.#slot(gva);
+    if (reads && parts.every(({ address }) => address !== NO_MEMORY)) this.#acquirePageLock();
     if (!this.#collect(parts, at, reads)) return 0;
     this.#writes.push({ parts, at });
     return at;
@@ -99,6 +108,19 @@ export class DeviceAccess {
     }
     this.restart();
     return outside;
+  }
+
+  /** Held until the instruction has ended, faulted or not; nothing in between waits for anybody. */
+  #acquirePageLock(): void {
+    if (this.#holdsPageLock) return;
+    while (Atomics.compareExchange(this.#words, PAGE_LOCK_ADDRESS / 4, 0, 1) !== 0);
+    this.#holdsPageLock = true;
+  }
+
+  #releasePageLock(): void {
+    if (!this.#holdsPageLock) return;
+    this.#holdsPageLock = false;
+    Atomics.store(this.#words, PAGE_LOCK_ADDRESS / 4, 0);
   }
 
   #slot(gva: bigint): number {
