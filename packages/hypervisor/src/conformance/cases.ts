@@ -1,5 +1,7 @@
 /** Every case of the suite, by subject. */
+
 import { arithmeticCases } from './cases/arithmetic.ts';
+import { atomicCases } from './cases/atomics.ts';
 import { clockCases } from './cases/clock.ts';
 import { cpuidCases } from './cases/cpuid.ts';
 import { debugCases } from './cases/debug.ts';
@@ -12,6 +14,7 @@ import { interruptLineCases } from './cases/interrupt-lines.ts';
 import { kickCases } from './cases/kick.ts';
 import { lapicCases } from './cases/lapic.ts';
 import { legacyPagingCases } from './cases/legacy-paging.ts';
+import { memoryOrderCases } from './cases/memory-order.ts';
 import { memorySlotCases } from './cases/memory-slots.ts';
 import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
@@ -52,6 +55,8 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'local APIC': lapicCases,
   'halt and wake': wakeCases,
   'several vCPUs': smpCases,
+  'atomic operations': atomicCases,
+  'memory ordering': memoryOrderCases,
   'memory slots': memorySlotCases,
   'dirty log': dirtyLogCases,
   'kicks and completion': kickCases,
