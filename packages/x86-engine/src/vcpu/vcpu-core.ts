@@ -87,6 +87,8 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   readonly translations: Translations;
   readonly devices: DeviceAccess;
   readonly slow: SlowAccess;
+  /** How often code was written that had been decoded. */
+  #codeWrites = 0;
   readonly code: CodeCache;
   readonly end: InstructionEnd;
   readonly exports: InterpreterExports;
@@ -323,7 +325,10 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   }
 
   #access(kind: 'read' | 'write', record: number, gva: bigint, lengthBytes: number): number {
+    const codeWrites = this.#codeWrites;
     const at = this.slow.access(kind, record, gva, lengthBytes);
+    // The instructions behind it may be what it writes: they are read again.
+    if (this.#codeWrites !== codeWrites) this.end.after(record);
     if (at === 0) this.general.rip = this.ripOf(record);
     return at;
   }
@@ -450,6 +455,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
 
   /** Code that others may have decoded has been changed: they forget it at their next jump, this one behind the instruction. */
   #codeWritten(address: number): void {
+    this.#codeWrites++;
     this.code.forgetPage(address);
     for (const [id, control] of this.controls.entries()) if (id !== this.id) control.request(REQUEST.code);
     this.onCodeWritten();
