@@ -2,7 +2,9 @@
  * A vCPU's decoded code. Stretches of records are found by the physical address and the mode of their code; what jumps
  * look into (code-table.ts) finds them by linear addresses, and is filled from here.
  *
- * A stretch counts while the versions of the pages that its bytes are on have not changed (memory/page-states.ts).
+ * A stretch counts while the versions of the pages that its bytes are on have not changed (memory/page-states.ts). Writes by
+ * the host, a device's, change no version: so a stretch is compared with its bytes when it is found by a linear address that
+ * was forgotten, as those of a page are that the guest has filled by a device and mapped anew.
  */
 import { type Decoded, decode, type ModeBits } from '@vireo/x86-isa';
 import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace, NO_CODE } from './code-table.ts';
@@ -36,7 +38,11 @@ interface Stretch {
   /** Of the page after it, where the only instruction goes on there. */
   readonly nextAddress: number;
   readonly nextVersion: number;
+  /** What was decoded. */
+  readonly bytes: Uint8Array;
 }
+
+type NewStretch = Omit<Stretch, 'bytes'>;
 
 /** Where the page behind is, when an instruction needs it; undefined when fetching there faults. */
 export type FetchNext = () => CodePlace | undefined;
@@ -108,12 +114,14 @@ export class CodeCache {
     return stretch.record;
   }
 
-  #isCurrent({ address, version, nextAddress, nextVersion }: Stretch): boolean {
-    const { states } = this.#memory;
-    return (
-      states.version(address) === version &&
-      (nextAddress === 0 || states.version(nextAddress) === nextVersion)
-    );
+  #isCurrent({ address, version, nextAddress, nextVersion, bytes }: Stretch): boolean {
+    const { states, bytes: memory } = this.#memory;
+    if (states.version(address) !== version) return false;
+    if (nextAddress !== 0 && states.version(nextAddress) !== nextVersion) return false;
+    const inPage = PAGE_BYTES - (address % PAGE_BYTES);
+    for (let i = 0; i < bytes.length; i++)
+      if (memory[i < inPage ? address + i : nextAddress + i - inPage] !== bytes[i]) return false;
+    return true;
   }
 
   #enter(linear: bigint, { record, address, nextAddress }: Stretch, isGlobal: boolean): void {
@@ -156,8 +164,10 @@ export class CodeCache {
       Math.min(end, address + MAX_INSTRUCTIONS * MAX_INSTRUCTION_BYTES),
     );
     const length = this.#writeRecords(bytes, modeBits);
-    if (length > 0)
-      return this.#keep(key, { record, address, version, nextAddress: 0, nextVersion: 0 }, length);
+    if (length > 0) {
+      const stretch = { record, address, version, nextAddress: 0, nextVersion: 0 };
+      return this.#keep(key, stretch, bytes.slice(0, length));
+    }
     const first = decode(bytes, modeBits);
     if (first !== 'truncated') return first as 'invalid' | 'too-long';
     return this.#decodeAcross(key, { record, address, version }, modeBits, fetchNext);
@@ -188,6 +198,7 @@ export class CodeCache {
     return this.#keep(
       key,
       { record, address, version, nextAddress: next.address, nextVersion },
+      bytes.slice(0, next.address === 0 ? inPage : decoded.lengthBytes),
       decoded.lengthBytes,
     );
   }
@@ -205,7 +216,8 @@ export class CodeCache {
     return at;
   }
 
-  #keep(key: number, stretch: Stretch, lengthBytes: number): Stretch {
+  #keep(key: number, made: NewStretch, bytes: Uint8Array, lengthBytes = bytes.length): Stretch {
+    const stretch = { ...made, bytes };
     this.#next = this.#writer.end(this.#next, this.#fallThrough, lengthBytes);
     this.#stretches.set(key, stretch);
     return stretch;
