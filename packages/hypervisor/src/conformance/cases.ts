@@ -4,6 +4,7 @@ import { arithmeticCases } from './cases/arithmetic.ts';
 import { atomicCases } from './cases/atomics.ts';
 import { clockCases } from './cases/clock.ts';
 import { cpuidCases } from './cases/cpuid.ts';
+import { crossModifyingCodeCases } from './cases/cross-modifying-code.ts';
 import { debugCases } from './cases/debug.ts';
 import { deliveryWithoutControllersCases } from './cases/delivery-without-controllers.ts';
 import { dirtyLogCases } from './cases/dirty-log.ts';
@@ -28,6 +29,7 @@ import { privilegeCases } from './cases/privilege.ts';
 import { programCases } from './cases/programs.ts';
 import { saveRestoreCases } from './cases/save-restore.ts';
 import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
+import { selfModifyingCodeCases } from './cases/self-modifying-code.ts';
 import { smpCases } from './cases/smp.ts';
 import { translationCacheCases } from './cases/translation-caches.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
@@ -55,6 +57,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'local APIC': lapicCases,
   'halt and wake': wakeCases,
   'several vCPUs': smpCases,
+  'rewritten code': [...selfModifyingCodeCases, ...crossModifyingCodeCases],
   'atomic operations': atomicCases,
   'memory ordering': memoryOrderCases,
   'memory slots': memorySlotCases,
