@@ -1,13 +1,14 @@
-/** `npm test`: every test of the project, on this machine and in the lab, and one sum as the last line. */
+/** `npm test`: every test of the project but the long ones, on this machine and in the lab, and one sum as the last line. */
 import { parseArgs } from 'node:util';
-import { planTests, type TestGroup } from './testing/plan.ts';
+import { planTests, type TestGroup, type TestPlace } from './testing/plan.ts';
 import { Report } from './testing/report.ts';
 import { runGroup } from './testing/run-group.ts';
 
-const USAGE = `Usage: npm test -- [--only host|lab] [--name PATTERN] [FILE…]
+const USAGE = `Usage: npm test -- [--only host|lab|guests] [--name PATTERN] [FILE…]
 
   --only host      what needs no lab
   --only lab       the tests of the lab and those in it
+  --only guests    long runs of real guests under the engine, which npm test leaves out
   --name PATTERN   tests whose name matches this regular expression
   FILE             files whose path contains this
 `;
@@ -25,6 +26,10 @@ async function runAll(groups: readonly TestGroup[], report: Report): Promise<voi
   }
 }
 
+function isPlace(word: string): word is TestPlace {
+  return ['host', 'lab', 'guests'].includes(word);
+}
+
 const root = new URL('..', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,8 +39,8 @@ const { only } = values;
 
 if (values.help) {
   process.stdout.write(USAGE);
-} else if (only !== undefined && only !== 'host' && only !== 'lab') {
-  process.stderr.write(`--only is host or lab, not ${only}.\n`);
+} else if (only !== undefined && !isPlace(only)) {
+  process.stderr.write(`--only is host, lab or guests, not ${only}.\n`);
   process.exitCode = 2;
 } else {
   const report = new Report(root);

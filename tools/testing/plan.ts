@@ -2,8 +2,11 @@
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** `guests`: on the host, and so long that they are run only when asked for. */
+export type TestPlace = 'host' | 'lab' | 'guests';
+
 export interface TestGroup {
-  readonly where: 'host' | 'lab';
+  readonly where: TestPlace;
   /** In words, for a failure of the group as a whole. */
   readonly name: string;
   /** Relative to the root. */
@@ -25,7 +28,7 @@ const LAB_OPTIONS = ['--memory', '8G', '--timeout', '1800'];
 
 export function planTests(
   root: string,
-  only: 'host' | 'lab' | undefined,
+  only: TestPlace | undefined,
   filters: readonly string[],
 ): TestGroup[] {
   const find = (patterns: readonly string[]) =>
@@ -35,17 +38,20 @@ export function planTests(
   const inLab = find(['{packages,tests}/**/*.lab.test.ts', ...ALSO_IN_THE_LAB]);
   const ofLab = find(['tests/lab/**/*.test.ts']);
   const onHost = find(['{packages,tools,tests,bench}/**/*.test.ts']).filter(
-    (path) => !path.endsWith('.lab.test.ts') && !ofLab.includes(path),
+    (path) => !/\.(lab|guests)\.test\.ts$/.test(path) && !ofLab.includes(path),
   );
+  const withGuests = find(['tests/**/*.guests.test.ts']);
   const node = [process.execPath];
   const lab = [process.execPath, join(root, 'tests/lab/lab.ts'), ...LAB_OPTIONS, 'node'];
   const groups: TestGroup[] = [
     { where: 'host', name: 'tests', files: onHost, concurrency: HOST_CONCURRENCY, launcher: node },
+    { where: 'guests', name: 'tests with guests', files: withGuests, concurrency: 1, launcher: node },
     { where: 'lab', name: 'tests of the lab', files: ofLab, concurrency: 1, launcher: node },
     // A lab for each: it takes one core, and one that dies takes no other tests with it.
     ...inLab
       .reverse()
       .map((file): TestGroup => ({ where: 'lab', name: file, files: [file], concurrency: 1, launcher: lab })),
   ];
-  return groups.filter((group) => group.files.length > 0 && (only === undefined || group.where === only));
+  const isAsked = ({ where }: TestGroup) => (only === undefined ? where !== 'guests' : where === only);
+  return groups.filter((group) => group.files.length > 0 && isAsked(group));
 }
