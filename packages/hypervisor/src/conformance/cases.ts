@@ -21,6 +21,7 @@ import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
 import { msrCases } from './cases/msrs.ts';
+import { nestedExceptionCases } from './cases/nested-exceptions.ts';
 import { pageFaultCases } from './cases/page-faults.ts';
 import { pageTableCases } from './cases/page-tables.ts';
 import { pagingCases } from './cases/paging.ts';
@@ -41,7 +42,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'port I/O': pioCases,
   MMIO: mmioCases,
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
-  exceptions: exceptionCases,
+  exceptions: [...exceptionCases, ...nestedExceptionCases],
   privilege: privilegeCases,
   paging: [
     ...pagingCases,
