@@ -12,6 +12,7 @@ import { eventCases } from './cases/events.ts';
 import { exceptionCases } from './cases/exceptions.ts';
 import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
+import { interruptedStringCases } from './cases/interrupted-strings.ts';
 import { kickCases } from './cases/kick.ts';
 import { lapicCases } from './cases/lapic.ts';
 import { legacyPagingCases } from './cases/legacy-paging.ts';
@@ -59,6 +60,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'halt and wake': wakeCases,
   'several vCPUs': smpCases,
   'rewritten code': [...selfModifyingCodeCases, ...crossModifyingCodeCases],
+  'interrupted string instructions': interruptedStringCases,
   'atomic operations': atomicCases,
   'memory ordering': memoryOrderCases,
   'memory slots': memorySlotCases,
