@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { debianPackages, packageNamed } from '@vireo/images';
+import { debianPackages, defaultGuest, packageNamed } from '@vireo/images';
 import { BOOT_LIMIT_MS, GuestSession } from './guest-session.ts';
 
 const KERNELS = ['linux-image-cloud-amd64', 'linux-image-amd64'];
@@ -17,14 +17,16 @@ async function kernelOf(name: string): Promise<string> {
 for (const name of KERNELS)
   describe(`${name} under the engine`, { timeout: 20 * BOOT_LIMIT_MS }, () => {
     let kernel: string;
+    let files: string[];
     before(async () => {
       kernel = await kernelOf(name);
+      files = ['--kernel', kernel, '--initrd', (await defaultGuest()).initrd];
     });
 
     for (const cpus of [1, 2, 4])
       test(`${cpus} vCPUs: shell, all processors at work, reset, power-off`, async (t) => {
         const engine = ['--accel', 'wasm', '--cpus', `${cpus}`, '--append', 'quiet'];
-        await using guest = GuestSession.onPipes(...engine, '--kernel', kernel);
+        await using guest = GuestSession.onPipes(...engine, ...files);
         const from = performance.now();
         await guest.booted();
         t.diagnostic(`shell after ${((performance.now() - from) / 1000).toFixed(1)} s`);
@@ -49,7 +51,7 @@ for (const name of KERNELS)
       });
 
     test('a panic ends with status 1', async () => {
-      await using guest = GuestSession.onPipes('--accel', 'wasm', '--append', 'quiet', '--kernel', kernel);
+      await using guest = GuestSession.onPipes('--accel', 'wasm', '--append', 'quiet', ...files);
       await guest.booted();
       guest.send('echo c >/proc/sysrq-trigger\r');
       assert.deepEqual(await guest.process.exit, { status: 1, signal: null });
