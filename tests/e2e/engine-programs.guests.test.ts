@@ -10,7 +10,7 @@ import { chrootMissing, type ProgramsGuest, programsGuest, runOnHost } from './p
 const skip = chrootMissing() ?? false;
 /** Interpreted, and on a busy machine. */
 const LIMIT_MS = 15 * 60_000;
-const SCRIPTS = '/root/programs';
+const SCRIPTS = '/programs';
 const FAILURES = 'BUG|Oops|WARNING|segfault|general protection|rcu.*stall|soft lockup';
 
 const busybox = (directory: string) =>

@@ -38,10 +38,10 @@ const PACKAGES = [
 const UNUSED =
   /^(usr\/share\/(doc|man|locale|info|lintian|bug)|.*\/(lto1|lto-dump|gprofng.*)|.*\/lib[atl]san\.so.*)(\/|$)/;
 const SCRIPTS = join(import.meta.dirname, '../guests/programs');
-const SCRIPTS_IN_GUEST = 'root/programs';
+const SCRIPTS_IN_GUEST = 'programs';
 const INIT = 'init.sh';
 /** Raised when something changes in the tree that its key would not show. */
-const LAYOUT = '1';
+const LAYOUT = '2';
 
 export interface ProgramsGuest {
   readonly initrd: string;
@@ -64,7 +64,7 @@ export async function programsGuest(): Promise<ProgramsGuest> {
 function makeTree(tree: string, packages: readonly UnpackedPackage[]): void {
   makeMergedUsr(tree);
   for (const { directory } of packages) mergeTree(directory, tree, (path) => !UNUSED.test(path));
-  for (const name of ['dev', 'proc', 'sys', 'tmp', 'etc', SCRIPTS_IN_GUEST]) {
+  for (const name of ['dev', 'proc', 'sys', 'tmp', 'etc', 'root', SCRIPTS_IN_GUEST]) {
     mkdirSync(join(tree, name), { recursive: true });
   }
   writeFileSync(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
