@@ -132,6 +132,8 @@ export class EngineMachine {
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     emptyCodeTable(this.#view, CODE_TABLE);
     setFlatSegments(this.#view, STATE);
+    // Strings are done to their end.
+    this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
     emptyTlb(this.#bytes, TLB);
     for (const { gva, lengthBytes, at, writable } of Object.values(REGIONS))
       for (let page = 0; page < lengthBytes; page += PAGE_BYTES)

@@ -18,11 +18,13 @@ const DEVICE = '/dev/kvm';
 const ALWAYS: readonly Feature[] = ['threads', 'in-kernel-interrupt-controllers'];
 const ON_HARDWARE: readonly Feature[] = [
   ...(['hardware-debug', 'software-breakpoints', 'segment-checks', 'interrupt-shadow'] as const),
+  ...(['reserved-bit-faults', 'prompt-code-changes'] as const),
 ];
 /**
  * What QEMU 7.2's software emulation, KVM's processor in the lab, does not do as the manuals say: it loads DR7 from the
  * VMCB without arming it and leaves armed what a guest set, does not load the interrupt shadow, intercepts neither INT3
- * nor XSETBV, and does not check segment limits.
+ * nor XSETBV, does not check segment limits, clears P in the error code of reserved bits, and runs on for a while with the
+ * code that a guest has just rewritten.
  */
 const NOT_IN_QEMU: readonly Feature[] = [...ON_HARDWARE, 'xsave', 'avx'];
 /** No processor with virtualization and no kernel since 4.x lacks these. */

@@ -173,7 +173,11 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
 
   again(): void {
     const { code } = this;
-    code.get(STATE_LOCAL).load(32, offsetOf('pending'));
+    // An iteration counts as a jump: timers are to come in the middle of long strings, too.
+    const budget = code.local('i32');
+    code.get(STATE_LOCAL).load(32, offsetOf('budget')).i32(1).op(I32.sub).set(budget);
+    code.get(STATE_LOCAL).get(budget).store(32, offsetOf('budget'));
+    code.get(budget).i32(0).op(I32.ltS).get(STATE_LOCAL).load(32, offsetOf('pending')).op(I32.or);
     code.if(() => {
       code.get(STATE_LOCAL);
       pushRip(code);

@@ -126,6 +126,7 @@ const pae: ConformanceCase = {
 
 const paeReserved: ConformanceCase = {
   name: 'PAE paging: bits 52 to 62 of an entry are reserved',
+  needs: ['reserved-bit-faults'],
   run(t) {
     const machine = t.machine(windowGuest(CR4_PAE, CONTINUED));
     writePaeTables(machine);

@@ -197,7 +197,7 @@ function faultCase(fault: Fault): ConformanceCase {
   const { name, needs = [], level, change, errorCode, user = false } = fault;
   return {
     name: `#PF: ${name}`,
-    needs,
+    needs: (errorCode & RESERVED) !== 0 ? [...needs, 'reserved-bit-faults'] : needs,
     run(t) {
       const machine = t.machine({ code: guestCode(fault), vectors: { 14: 'page fault' } });
       const entries = entriesTo(DATA);

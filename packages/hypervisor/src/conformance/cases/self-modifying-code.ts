@@ -42,9 +42,14 @@ const SUM = (ROUNDS * (ROUNDS + 1)) / 2;
 /** Address of a function of 8 bytes: MOV EAX, imm32; RET. */
 const FUNCTION = SPARE + 0x8000;
 
-function summing(name: string, round: (a: Assembler) => void): ConformanceCase {
+function summing(
+  name: string,
+  round: (a: Assembler) => void,
+  needs: ConformanceCase['needs'] = [],
+): ConformanceCase {
   return {
     name,
+    needs,
     run(t) {
       const machine = t.machine({
         code(a) {
@@ -65,14 +70,19 @@ function summing(name: string, round: (a: Assembler) => void): ConformanceCase {
   };
 }
 
-const nextInstruction = summing('the next instruction, rewritten, is executed as it is now', (a) => {
-  a.mov(dword('patched', 1), ecx);
-  a.label('patched');
-  a.mov(eax, 0);
-});
+const nextInstruction = summing(
+  'the next instruction, rewritten, is executed as it is now',
+  (a) => {
+    a.mov(dword('patched', 1), ecx);
+    a.label('patched');
+    a.mov(eax, 0);
+  },
+  ['prompt-code-changes'],
+);
 
 const laterByte: ConformanceCase = {
   name: 'an instruction a few further on, of which one byte is rewritten, is executed as it is now',
+  needs: ['prompt-code-changes'],
   run(t) {
     const machine = t.machine({
       code(a) {

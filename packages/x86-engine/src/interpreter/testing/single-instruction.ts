@@ -51,6 +51,7 @@ export class SingleInstruction {
     const host = { memory: this.#memory, ...bareHost(slow), random };
     this.#exports = instantiate(module, host);
     setFlatSegments(this.#view, STATE);
+    this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
     this.state.setUint32(offsetOf('tlb'), TLB, true);
     emptyTlb(new Uint8Array(this.#memory.buffer), TLB);
     setTlbEntry(this.#view, TLB, { gva: DATA_GVA, address: DATA, writable: true });
