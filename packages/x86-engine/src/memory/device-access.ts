@@ -9,6 +9,7 @@
  * What is read, changed and written across pages of memory is so under a lock that all vCPUs share: locked instructions are
  * atomic against each other there. No plain access waits for it (see interpreter/locked-functions.ts).
  */
+import { SharedLock } from '@vireo/guest-memory/shared-lock';
 import { PAGE_LOCK_ADDRESS } from '../shared-words.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 
@@ -47,7 +48,7 @@ export class DeviceAccess {
   readonly #memory: PhysicalMemory;
   readonly #scratch: number;
   readonly #devices: InnerDevices;
-  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #pageLock: SharedLock;
   #nextSlot = 0;
   #answers: bigint[] = [];
   #taken = 0;
@@ -60,7 +61,7 @@ export class DeviceAccess {
     this.#memory = memory;
     this.#scratch = scratch;
     this.#devices = devices;
-    this.#words = new Int32Array(memory.bytes.buffer);
+    this.#pageLock = new SharedLock(new Int32Array(memory.bytes.buffer), PAGE_LOCK_ADDRESS / 4);
   }
 
   /** The instruction starts, for the first time or again. */
@@ -95,9 +96,14 @@ export class DeviceAccess {
     return at;
   }
 
+  /** The instruction has raised something: it has written nothing, and will ask anew. */
+  abandon(): void {
+    this.#answers = [];
+    this.restart();
+  }
+
   /** The instruction has ended: writes to memory are done now. @returns those to devices outside, in their order */
   end(): DeviceRequest[] {
-    this.#answers = [];
     const outside: DeviceRequest[] = [];
     for (const { parts, at } of this.#writes) {
       let offset = at;
@@ -106,21 +112,21 @@ export class DeviceAccess {
         offset += part.lengthBytes;
       }
     }
-    this.restart();
+    this.abandon();
     return outside;
   }
 
   /** Held until the instruction has ended, faulted or not; nothing in between waits for anybody. */
   #acquirePageLock(): void {
     if (this.#holdsPageLock) return;
-    while (Atomics.compareExchange(this.#words, PAGE_LOCK_ADDRESS / 4, 0, 1) !== 0);
+    this.#pageLock.acquire();
     this.#holdsPageLock = true;
   }
 
   #releasePageLock(): void {
     if (!this.#holdsPageLock) return;
     this.#holdsPageLock = false;
-    Atomics.store(this.#words, PAGE_LOCK_ADDRESS / 4, 0);
+    this.#pageLock.release();
   }
 
   #slot(gva: bigint): number {

@@ -325,7 +325,7 @@ export class GuestRunner implements RunnerHooks {
   #deliver(event: GuestEvent, gva?: bigint): VcpuExit | undefined {
     const core = this.#core;
     if (gva !== undefined) core.special.cr2 = gva;
-    core.devices.end();
+    core.devices.abandon();
     this.#attention = true;
     const delivered = deliver(core, event);
     if (core.special.modeChanged) core.applyMode();
