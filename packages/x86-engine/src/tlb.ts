@@ -5,7 +5,7 @@
 export const TLB_ENTRIES = 1024;
 
 /** A page's linear address, or this: no page's. */
-export const NO_PAGE = -1n;
+const NO_PAGE = -1n;
 
 export const TLB_ENTRY = {
   /** The page that may be read through this entry. 64 bits, like the next two. */
@@ -25,14 +25,25 @@ export function emptyTlb(memory: Uint8Array, tlb: number): void {
   memory.fill(0xff, tlb, tlb + TLB_BYTES);
 }
 
-/** Lets a page be read, and written if it may be; `address` is where it is in our memory. */
+/** The address of a page's entry. */
+export function tlbEntry(tlb: number, gva: bigint): number {
+  return tlb + Number((gva >> 12n) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
+}
+
+/** Lets a page be read, and written if it may be; `address` is where it is in our memory. @returns its entry */
 export function setTlbEntry(
   view: DataView,
   tlb: number,
   { gva, address, writable }: { readonly gva: bigint; readonly address: number; readonly writable: boolean },
-): void {
-  const entry = tlb + Number((gva >> 12n) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-  view.setBigInt64(entry + TLB_ENTRY.readPage, gva, true);
-  view.setBigInt64(entry + TLB_ENTRY.writePage, writable ? gva : NO_PAGE, true);
+): number {
+  const entry = tlbEntry(tlb, gva);
+  view.setBigUint64(entry + TLB_ENTRY.readPage, gva, true);
+  view.setBigUint64(entry + TLB_ENTRY.writePage, writable ? gva : NO_PAGE, true);
   view.setInt32(entry + TLB_ENTRY.addend, address - Number(BigInt.asIntN(32, gva)), true);
+  return entry;
+}
+
+export function emptyTlbEntry(view: DataView, entry: number): void {
+  view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
+  view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
 }

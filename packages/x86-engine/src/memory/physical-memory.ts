@@ -1,5 +1,4 @@
 /** Guest physical memory as a vCPU's thread reaches it, through the memory slots. */
-import { GUEST_MEMORY } from '../memory-map.ts';
 import type { PageTableMemory } from '../paging/page-walk.ts';
 import { PageStates } from './page-states.ts';
 import { type MappedSlot, SlotTable } from './slot-table.ts';
@@ -59,6 +58,3 @@ export class PhysicalMemory implements PageTableMemory {
     return Atomics.compareExchange(this.#words, index, expected, expected | bits) === expected;
   }
 }
-
-/** Whether an address of ours is guest memory. */
-export const isGuestMemory = (address: number): boolean => address >= GUEST_MEMORY;

@@ -2,7 +2,7 @@
  * The interpreter's accesses to memory that its TLB does not serve: page walks, limits of segments, accesses across pages
  * and to devices. What faults is kept in `fault`, for the instruction leaves without having changed anything.
  */
-import type { GuestEvent } from '../system/guest-event.ts';
+import { type FaultEvent, faultEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
 import type { DeviceAccess, Part } from './device-access.ts';
 import { NO_MEMORY } from './physical-memory.ts';
@@ -25,18 +25,13 @@ export interface SlowAccessContext {
   onWatched(record: number, gva: bigint, lengthBytes: number, isWrite: boolean): void;
 }
 
-export interface AccessFault extends GuestEvent {
-  /** Of a page fault: what goes to CR2. */
-  readonly gva?: bigint;
-}
-
 type Kind = 'read' | 'write';
 
 export class SlowAccess {
   readonly #translations: Translations;
   readonly #devices: DeviceAccess;
   readonly #context: SlowAccessContext;
-  fault: AccessFault | undefined;
+  fault: FaultEvent | undefined;
 
   constructor(translations: Translations, devices: DeviceAccess, context: SlowAccessContext) {
     this.#translations = translations;
@@ -59,12 +54,7 @@ export class SlowAccess {
   }
 
   raise(vector: number, errorCode?: number, gva?: bigint): 0 {
-    const event = { vector, source: 'exception' } as const;
-    this.fault = {
-      ...event,
-      ...(errorCode !== undefined && { errorCode }),
-      ...(gva !== undefined && { gva }),
-    };
+    this.fault = faultEvent(vector, errorCode, gva);
     return 0;
   }
 

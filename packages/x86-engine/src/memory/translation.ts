@@ -3,7 +3,7 @@
 import { TLB_COUNT } from '../memory-map.ts';
 import { PageWalk, type Translation as Walked } from '../paging/page-walk.ts';
 import type { PagingControls } from '../paging/paging-mode.ts';
-import { emptyTlb, NO_PAGE, TLB_BYTES, TLB_ENTRIES, TLB_ENTRY, TLB_ENTRY_BYTES } from '../tlb.ts';
+import { emptyTlb, emptyTlbEntry, setTlbEntry, TLB_BYTES, TLB_ENTRY, tlbEntry } from '../tlb.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 import type { MappedSlot } from './slot-table.ts';
 
@@ -72,7 +72,8 @@ export class Translations {
   /** Forgets all but global pages (Intel SDM Vol. 3A §4.10.2.4 "Global Pages"). */
   emptyLocal(): void {
     for (const entry of this.#localEntries)
-      if (this.#memory.view.getInt32(entry + TLB_ENTRY.global, true) === 0) this.#emptyEntry(entry);
+      if (this.#memory.view.getInt32(entry + TLB_ENTRY.global, true) === 0)
+        emptyTlbEntry(this.#memory.view, entry);
     this.#localEntries = [];
   }
 
@@ -83,7 +84,7 @@ export class Translations {
       return;
     }
     for (let tlb = 0; tlb < TLB_COUNT; tlb++)
-      this.#emptyEntry(this.#entry(this.#tlbs + tlb * TLB_BYTES, gva));
+      emptyTlbEntry(this.#memory.view, tlbEntry(this.#tlbs + tlb * TLB_BYTES, gva));
   }
 
   /** `gva` is canonical, as the mode has it. The page becomes one of the TLB's where it is memory. */
@@ -112,17 +113,13 @@ export class Translations {
     const page = (gva >> PAGE_BITS) << PAGE_BITS;
     if (this.watchedPages.has(page)) return;
     const { view, states } = this.#memory;
-    const entry = this.#entry(this.tlbOf(rights), gva);
     let writable = kind === 'write';
     if (!writable && walked.mayWrite && !slot.readonly && !slot.logsDirtyPages && !states.isCode(address)) {
       writable = true;
       this.#memory.prepareWrite(slot, address);
     }
-    const signed = BigInt.asIntN(64, page);
-    view.setBigInt64(entry + TLB_ENTRY.readPage, signed, true);
-    view.setBigInt64(entry + TLB_ENTRY.writePage, writable ? signed : -1n, true);
-    const pageAddress = address - (address % PAGE_BYTES);
-    view.setInt32(entry + TLB_ENTRY.addend, pageAddress - Number(BigInt.asIntN(32, page)), true);
+    const start = address - (address % PAGE_BYTES);
+    const entry = setTlbEntry(view, this.tlbOf(rights), { gva: page, address: start, writable });
     const isGlobal = walked.global && this.#hasGlobalPages;
     view.setInt32(entry + TLB_ENTRY.global, isGlobal ? 1 : 0, true);
     if (!isGlobal) this.#localEntries.push(entry);
@@ -134,16 +131,6 @@ export class Translations {
     // One of 4 MiB is two regions.
     if (pageBytes === MOST_LARGE_BYTES)
       this.#largeRegions[region(gva ^ (1n << LARGE_PAGE_BITS), LARGE_PAGE_BITS)] = 1;
-  }
-
-  #entry(tlb: number, gva: bigint): number {
-    return tlb + Number((gva >> PAGE_BITS) & BigInt(TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-  }
-
-  #emptyEntry(entry: number): void {
-    const { view } = this.#memory;
-    view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
-    view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
   }
 }
 

@@ -5,7 +5,7 @@
 import { deliverInLongMode } from './deliver-long.ts';
 import { deliverInProtectedMode } from './deliver-protected.ts';
 import { deliverInRealMode } from './deliver-real.ts';
-import type { GuestEvent } from './guest-event.ts';
+import { faultEvent, type GuestEvent } from './guest-event.ts';
 import { GuestFault, VECTOR } from './guest-fault.ts';
 import { operatingMode } from './processor.ts';
 import type { SystemProcessor } from './system-processor.ts';
@@ -46,8 +46,7 @@ function combine(first: GuestEvent, second: GuestFault): GuestEvent | undefined 
     const isDouble =
       (CONTRIBUTORY.includes(first.vector) && isContributory) ||
       (first.vector === VECTOR.PF && (isContributory || second.vector === VECTOR.PF));
-    if (isDouble) return { vector: VECTOR.DF, errorCode: 0, source: 'exception' };
+    if (isDouble) return faultEvent(VECTOR.DF, 0);
   }
-  const { vector, errorCode } = second;
-  return { vector, source: 'exception', ...(errorCode === undefined ? {} : { errorCode }) };
+  return faultEvent(second.vector, second.errorCode);
 }

@@ -7,3 +7,18 @@ export interface GuestEvent {
   /** 'software': INT n, INT3, INTO; `rip` is then behind the instruction. */
   readonly source: 'exception' | 'external' | 'software';
 }
+
+/** An exception as who raises it knows it. */
+export interface FaultEvent extends GuestEvent {
+  readonly source: 'exception';
+  /** Of a page fault: what goes to CR2. */
+  readonly gva?: bigint;
+}
+
+export function faultEvent(vector: number, errorCode?: number, gva?: bigint): FaultEvent {
+  return {
+    ...{ vector, source: 'exception' },
+    ...(errorCode !== undefined && { errorCode }),
+    ...(gva !== undefined && { gva }),
+  };
+}

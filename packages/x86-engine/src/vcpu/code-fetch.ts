@@ -1,6 +1,6 @@
 /** Finds the decoded code at a vCPU's RIP, or what fetching it raises. */
 import type { CodePlace } from '../code-cache.ts';
-import type { AccessFault } from '../memory/slow-access.ts';
+import { type FaultEvent, faultEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
 import { isCanonical } from '../system/processor.ts';
 import type { VcpuCore } from './vcpu-core.ts';
@@ -11,12 +11,6 @@ export type UndefinedListener = (rip: bigint, bytes: Uint8Array) => void;
 const PAGE_BITS = 12n;
 const PAGE_MASK = 0xfffn;
 const MAX_INSTRUCTION_BYTES = 15;
-
-const raised = (vector: number, errorCode?: number, gva?: bigint): AccessFault => ({
-  ...{ vector, source: 'exception' },
-  ...(errorCode !== undefined && { errorCode }),
-  ...(gva !== undefined && { gva }),
-});
 
 export class CodeFetch {
   readonly #core: VcpuCore;
@@ -36,26 +30,27 @@ export class CodeFetch {
   }
 
   /** The record of the instruction at RIP, or what fetching it raises. */
-  find(): number | AccessFault {
+  find(): number | FaultEvent {
     const core = this.#core;
     const { rip } = core.general;
-    if (core.is64Bit ? !isCanonical(rip) : rip > BigInt(core.special.cs.limit)) return raised(VECTOR.GP, 0);
+    if (core.is64Bit ? !isCanonical(rip) : rip > BigInt(core.special.cs.limit))
+      return faultEvent(VECTOR.GP, 0);
     const linear = this.linearRip;
     const place = this.#page(linear);
-    if ('errorCode' in place) return raised(VECTOR.PF, place.errorCode, linear);
+    if ('errorCode' in place) return faultEvent(VECTOR.PF, place.errorCode, linear);
     // Nothing but memory is executed: what an idle bus reads as is no instruction.
     if (place.address === 0) return this.#undefined(new Uint8Array());
-    let fault: AccessFault | undefined;
+    let fault: FaultEvent | undefined;
     const found = core.code.find(linear, place, core.modeBits, () => {
       const next = core.is64Bit ? (linear | PAGE_MASK) + 1n : BigInt.asUintN(32, (linear | PAGE_MASK) + 1n);
       const following = this.#page(next);
       if (!('errorCode' in following)) return following;
-      fault = raised(VECTOR.PF, following.errorCode, next);
+      fault = faultEvent(VECTOR.PF, following.errorCode, next);
       return undefined;
     });
     if (typeof found === 'number') return found;
     if (found === 'invalid') return this.#undefined(this.#bytesAt(place));
-    return fault ?? raised(VECTOR.GP, 0);
+    return fault ?? faultEvent(VECTOR.GP, 0);
   }
 
   /** Tells of the instruction at RIP, which has raised #UD. */
@@ -64,9 +59,9 @@ export class CodeFetch {
     if (!('errorCode' in place) && place.address !== 0) this.#undefined(this.#bytesAt(place));
   }
 
-  #undefined(bytes: Uint8Array): AccessFault {
+  #undefined(bytes: Uint8Array): FaultEvent {
     this.#onUndefined?.(this.#core.general.rip, bytes);
-    return raised(VECTOR.UD);
+    return faultEvent(VECTOR.UD);
   }
 
   #bytesAt({ address }: CodePlace): Uint8Array {

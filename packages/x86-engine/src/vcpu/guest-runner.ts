@@ -10,7 +10,7 @@ import { NO_VECTOR } from '../interrupts/lapic.ts';
 import type { DeviceRequest } from '../memory/device-access.ts';
 import { DR6, recordDebugException } from '../system/debug-registers.ts';
 import { deliver } from '../system/event-delivery.ts';
-import type { GuestEvent } from '../system/guest-event.ts';
+import { type FaultEvent, faultEvent, type GuestEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
 import { RFLAGS } from '../system/processor.ts';
 import { CodeFetch, type UndefinedListener } from './code-fetch.ts';
@@ -71,7 +71,6 @@ export class GuestRunner implements RunnerHooks {
     core.hooks = this;
     core.debug = this.debug.registers;
     this.#code = new CodeFetch(core, options.onUndefined);
-    core.onCodeWritten = () => this.#attend();
   }
 
   run(): VcpuExit {
@@ -189,7 +188,8 @@ export class GuestRunner implements RunnerHooks {
   #deliverInjected(event: GuestEvent, payload: bigint | undefined): VcpuExit | undefined {
     if (event.vector === VECTOR.DB && payload !== undefined)
       recordDebugException(this.debug.registers, payload);
-    return this.#deliver(event, event.vector === VECTOR.PF ? payload : undefined);
+    const gva = event.vector === VECTOR.PF ? payload : undefined;
+    return this.#deliver({ ...event, ...(gva !== undefined && { gva }) });
   }
 
   /** Runs until the interpreter returns, or one instruction. */
@@ -197,7 +197,7 @@ export class GuestRunner implements RunnerHooks {
     const core = this.#core;
     const { general, area, state } = core;
     const record = this.#code.find();
-    if (typeof record !== 'number') return this.#deliver(record, record.gva);
+    if (typeof record !== 'number') return this.#deliver(record);
     const { rip } = general;
     if (this.debug.hasExecuteBreakpoints) {
       const stopped = this.#executeBreakpoint();
@@ -233,7 +233,7 @@ export class GuestRunner implements RunnerHooks {
       case EXIT.exception: {
         const vector = core.state.getUint32(offsetOf('exceptionVector'), true);
         if (vector === VECTOR.UD) this.#code.reportUndefined();
-        return this.#deliver({ vector, source: 'exception', ...(vector === VECTOR.GP && { errorCode: 0 }) });
+        return this.#deliver(faultEvent(vector, vector === VECTOR.GP ? 0 : undefined));
       }
       default:
         return this.#operated();
@@ -247,7 +247,7 @@ export class GuestRunner implements RunnerHooks {
     const { fault } = slow;
     slow.fault = undefined;
     if (fault === undefined) throw new Error('an access was refused without a fault');
-    return this.#deliver(fault, fault.gva);
+    return this.#deliver(fault);
   }
 
   /** A system operation left the guest, raised something, or went on elsewhere. */
@@ -257,14 +257,7 @@ export class GuestRunner implements RunnerHooks {
     const { fault } = core;
     if (fault !== undefined) {
       core.fault = undefined;
-      return this.#deliver(
-        {
-          vector: fault.vector,
-          source: 'exception',
-          ...(fault.errorCode !== undefined && { errorCode: fault.errorCode }),
-        },
-        fault.gva,
-      );
+      return this.#deliver(faultEvent(fault.vector, fault.errorCode, fault.gva));
     }
     const exit = this.#exit;
     this.#exit = undefined;
@@ -305,7 +298,7 @@ export class GuestRunner implements RunnerHooks {
     const isDebuggers = this.debug.singleStep || (hits !== 0n && this.debug.isDebuggers);
     if (isDebuggers) return this.debug.exit(1, this.#code.linearRip, hits | stepped);
     recordDebugException(this.debug.registers, hits | stepped);
-    return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
+    return this.#deliver(faultEvent(VECTOR.DB));
   }
 
   #executeBreakpoint(): VcpuExit | undefined | 'passed' {
@@ -318,13 +311,12 @@ export class GuestRunner implements RunnerHooks {
     }
     if (this.debug.isDebuggers) return this.debug.exit(1, this.#code.linearRip, hits);
     recordDebugException(this.debug.registers, hits);
-    return this.#deliver({ vector: VECTOR.DB, source: 'exception' });
+    return this.#deliver(faultEvent(VECTOR.DB));
   }
 
-  /** `gva`: of a page fault, what goes to CR2. */
-  #deliver(event: GuestEvent, gva?: bigint): VcpuExit | undefined {
+  #deliver(event: GuestEvent & Pick<FaultEvent, 'gva'>): VcpuExit | undefined {
     const core = this.#core;
-    if (gva !== undefined) core.special.cr2 = gva;
+    if (event.gva !== undefined) core.special.cr2 = event.gva;
     core.devices.abandon();
     this.#attention = true;
     const delivered = deliver(core, event);

@@ -4,7 +4,7 @@ import type { ModeBits } from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
 import { NO_SEGMENT, setFlatSegments } from '../flat-segments.ts';
 import { isCode } from '../system/descriptor.ts';
-import { operatingMode, type Processor } from '../system/processor.ts';
+import { is64BitMode, operatingMode, type Processor } from '../system/processor.ts';
 
 const EXPAND_DOWN = 4;
 /** Of code: readable; of data: writable. */
@@ -14,20 +14,15 @@ const READ_WRITE = 2;
 export const DATA_SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 
 /** How code is decoded. */
-export function codeBits({ special }: Processor): ModeBits {
-  if (is64Bit(special)) return 64;
-  return special.cs.defaultBig ? 32 : 16;
-}
-
-/** 64-bit mode, not compatibility mode. */
-export function is64Bit({ efer, cs }: Processor['special']): boolean {
-  return (efer & (1n << 10n)) !== 0n && cs.long;
+export function codeBits(processor: Processor): ModeBits {
+  if (is64BitMode(processor)) return 64;
+  return processor.special.cs.defaultBig ? 32 : 16;
 }
 
 /** Puts segments and masks into the state, where 64-bit mode differs from all others. */
 export function applySegments(state: DataView, processor: Processor): void {
   const { special } = processor;
-  if (is64Bit(special)) {
+  if (is64BitMode(processor)) {
     setFlatSegments(state, 0);
     setBase(state, DATA_SEGMENTS.indexOf('fs'), special.fs.base);
     setBase(state, DATA_SEGMENTS.indexOf('gs'), special.gs.base);

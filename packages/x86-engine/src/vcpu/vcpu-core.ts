@@ -28,22 +28,13 @@ import { type VcpuArea, vcpuArea } from '../memory-map.ts';
 import { RECORD } from '../record.ts';
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { OPERATIONS } from '../system/operations.ts';
-import { operatingMode, privilegeLevel, RFLAGS } from '../system/processor.ts';
+import { is64BitMode, operatingMode, privilegeLevel, RFLAGS } from '../system/processor.ts';
 import type { CpuidResult, SystemProcessor } from '../system/system-processor.ts';
 import { ClockMsrs } from './clock-msrs.ts';
 import { CpuSpecialRegisters, StateRegisters } from './cpu-registers.ts';
 import { InnerBus } from './inner-bus.ts';
 import { InstructionEnd } from './instruction-end.ts';
-import {
-  applySegments,
-  codeBits,
-  DATA_SEGMENTS,
-  is64Bit,
-  isInside,
-  isReadable,
-  isWritable,
-  setBase,
-} from './mode.ts';
+import { applySegments, codeBits, DATA_SEGMENTS, isInside, isReadable, isWritable, setBase } from './mode.ts';
 import { VcpuMsrHost } from './msr-host.ts';
 import { NoApic } from './no-apic.ts';
 import type { PortAccess, PortBytes } from './port-access.ts';
@@ -161,7 +152,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     const { special } = this;
     special.modeChanged = false;
     const was64Bit = this.is64Bit;
-    this.is64Bit = is64Bit(special);
+    this.is64Bit = is64BitMode(this);
     if (this.is64Bit && was64Bit) this.applyBases();
     else applySegments(this.state, this);
     this.#applyCodeMode();
@@ -458,11 +449,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.#codeWrites++;
     this.code.forgetPage(address);
     for (const [id, control] of this.controls.entries()) if (id !== this.id) control.request(REQUEST.code);
-    this.onCodeWritten();
   }
-
-  /** The runner stops behind the instruction. */
-  onCodeWritten: () => void = () => {};
 
   /** No vCPU is to write a page that is being decoded through a translation that it has. */
   #dropWritable(): void {
