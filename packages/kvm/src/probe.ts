@@ -4,7 +4,7 @@
  */
 import { closeSync } from 'node:fs';
 import type { Hypervisor, Segment, SpecialRegisters, VcpuExit } from '@vireo/hypervisor';
-import { ftruncate, Mapping, memfdCreate } from '@vireo/linux';
+import { Mapping, memoryFile } from '@vireo/linux';
 
 /** The groups of instructions that are tried, each named as its feature is. */
 export type ProbedFeature = '64-bit mode' | 'SSE2' | 'CMPXCHG16B';
@@ -44,9 +44,8 @@ export function probe(hypervisor: Hypervisor): ProbeResult {
 }
 
 function runsToHalt(hypervisor: Hypervisor, code: readonly number[]): boolean {
-  const fd = memfdCreate('vireo-probe');
+  const fd = memoryFile('vireo-probe', MEMORY_BYTES);
   try {
-    ftruncate(fd, MEMORY_BYTES);
     return runsInMemoryOf(fd, hypervisor, code);
   } finally {
     closeSync(fd);

@@ -1,4 +1,5 @@
 /** Files that hold memory: memfd_create(2), seals (fcntl(2)), ftruncate(2), fallocate(2). */
+import { closeFd } from './files.ts';
 import { check } from './host-error.ts';
 import { lazily } from './libc.ts';
 import { type HugePageSize, hugePageSizeBits } from './memory.ts';
@@ -49,6 +50,18 @@ export function memfdCreate(name: string, options: MemfdOptions = {}): number {
 /** Sets a file's length; what is added reads as zeroes. Memory files do not report EINTR. */
 export function ftruncate(fd: number, lengthBytes: number): void {
   check(ftruncateCall(fd, lengthBytes), 'ftruncate', { subject: `to ${lengthBytes} bytes` });
+}
+
+/** A file in memory of a length, all zeroes; nothing is left open when the host refuses it. */
+export function memoryFile(name: string, lengthBytes: number, options?: MemfdOptions): number {
+  const fd = memfdCreate(name, options);
+  try {
+    ftruncate(fd, lengthBytes);
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
 }
 
 /** Allocates the range now, so that it cannot fail later for want of space. May report EINTR; not repeated. */

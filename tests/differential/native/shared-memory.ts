@@ -1,5 +1,5 @@
 /** Memory of the traced process that the tracer has mapped, too: one memory file, several windows onto it. */
-import { closeFd, ftruncate, HostError, Mapping, memfdCreate, type Tracee } from '@vireo/linux';
+import { closeFd, HostError, Mapping, memoryFile, type Tracee } from '@vireo/linux';
 
 /** include/uapi/asm-generic/mman-common.h PROT_* */
 const PROTECTION_BITS = { read: 1, 'read-write': 3, 'read-execute': 5 } as const;
@@ -29,8 +29,7 @@ export class SharedMemory implements Disposable {
       lengthBytes += window.lengthBytes;
       return { ...window, offsetBytes };
     });
-    this.#fd = memfdCreate(name, { inherited: true });
-    ftruncate(this.#fd, lengthBytes);
+    this.#fd = memoryFile(name, lengthBytes, { inherited: true });
     this.#mapping = Mapping.map({ lengthBytes, fd: this.#fd });
   }
 

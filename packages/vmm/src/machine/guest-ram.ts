@@ -8,7 +8,7 @@
 import { closeSync } from 'node:fs';
 import { GuestMemory, type MemoryBacking } from '@vireo/guest-memory';
 import type { Vm } from '@vireo/hypervisor';
-import { ftruncate, HostError, Mapping, type MemoryAdvice, madvise, memfdCreate } from '@vireo/linux';
+import { HostError, Mapping, type MemoryAdvice, madvise, memoryFile } from '@vireo/linux';
 import { ramRanges } from './layout.ts';
 
 export class GuestRam {
@@ -21,7 +21,7 @@ export class GuestRam {
   /** `kind`: the engine maps guest memory into its own, for which it has to be a file's. */
   constructor(memoryBytes: number, kind: 'anonymous' | 'file' = 'anonymous') {
     this.#memoryBytes = memoryBytes;
-    this.#fd = kind === 'file' ? memoryFile(memoryBytes) : -1;
+    this.#fd = kind === 'file' ? memoryFile('vireo-ram', memoryBytes) : -1;
     const file = kind === 'file' ? { fd: this.#fd } : {};
     this.#mapping = Mapping.map({ lengthBytes: memoryBytes, noReserve: true, ...file });
     const { hva, buffer } = this.#mapping;
@@ -52,12 +52,6 @@ export class GuestRam {
     this.#mapping.unmap();
     if (this.#fd >= 0) closeSync(this.#fd);
   }
-}
-
-function memoryFile(lengthBytes: number): number {
-  const fd = memfdCreate('vireo-ram');
-  ftruncate(fd, lengthBytes);
-  return fd;
 }
 
 function tryAdvice(hva: number, lengthBytes: number, advice: MemoryAdvice): void {
