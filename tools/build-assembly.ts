@@ -7,10 +7,14 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { assemblyLayout } from '@vireo/x86-engine/assembly-layout';
 import { main as compile } from 'assemblyscript/asc';
 
 const ROOT = join(import.meta.dirname, '..');
 const PACKAGE = join(ROOT, 'packages/x86-engine');
+
+/** What sources import the engine's layout from, as the compiler asks for it. */
+const LAYOUT = '../gen/layout.ts';
 
 const OPTIONS = [
   ...['-O3', '--noAssert', '--runtime', 'stub'],
@@ -41,6 +45,7 @@ export async function buildAssembly(name: string): Promise<Uint8Array<ArrayBuffe
   const base = join(PACKAGE, 'assembly');
   const { error, stderr } = await compile([`${name}/index.ts`, '--outFile', 'out.wasm', ...OPTIONS], {
     readFile: (path, directory) => {
+      if (path === LAYOUT) return assemblyLayout();
       const file = join(directory === '.' ? base : join(base, directory), path);
       return existsSync(file) ? readFileSync(file, 'utf8') : null;
     },
@@ -58,6 +63,8 @@ export async function buildAssembly(name: string): Promise<Uint8Array<ArrayBuffe
 async function main(): Promise<void> {
   const directory = join(PACKAGE, 'gen');
   mkdirSync(directory, { recursive: true });
+  // For editors: the compiler gets it anew each time.
+  writeFileSync(join(directory, 'layout.ts'), assemblyLayout());
   for (const name of assemblyModules())
     writeFileSync(join(directory, `${name}.wasm`), await buildAssembly(name));
 }

@@ -18,7 +18,7 @@ const WORKER = 'packages/vmm/src/vcpu/vcpu-worker.ts';
 /** Files that the program reads from beside itself. */
 const ASSETS = [
   ...['packages/images/src/guest-init.sh', 'packages/images/src/guest-linuxrc.sh'],
-  ...['packages/x86-engine/gen/interpreter.wasm', 'packages/x86-engine/gen/float80.wasm'],
+  ...['interpreter', 'float80', 'memory-unit'].map((name) => `packages/x86-engine/gen/${name}.wasm`),
 ];
 
 /** What ES modules know of their own place. */

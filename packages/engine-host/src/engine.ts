@@ -13,12 +13,16 @@ const PACKAGES = pathToFileURL(join(import.meta.dirname, '../../', '/'));
 /** What the interpreter is made from. */
 const SOURCES = ['x86-isa/src/', 'x86-engine/src/'];
 
-let modules: Pick<EngineHost, 'interpreter' | 'float80'> | undefined;
+let modules: EngineHost['modules'] | undefined;
 
 /** Opens the engine. @throws Error when it was not built */
 export async function openEngine(): Promise<Hypervisor> {
-  modules ??= { interpreter: await loadInterpreter(), float80: new WebAssembly.Module(readBuilt('float80')) };
-  return new Engine({ ...modules, thread: THREAD, map, unmap });
+  modules ??= {
+    interpreter: await loadInterpreter(),
+    float80: new WebAssembly.Module(readBuilt('float80')),
+    memoryUnit: await loadMemoryUnit(),
+  };
+  return new Engine({ modules, thread: THREAD, map, unmap });
 }
 
 /** As it was built, unless its sources have changed since: then it is made anew, for this process. */
@@ -28,6 +32,17 @@ async function loadInterpreter(): Promise<WebAssembly.Module> {
     return new WebAssembly.Module(readBuilt('interpreter'));
   const { makeInterpreter } = await import('@vireo/x86-engine/interpreter/interpreter-module');
   return new WebAssembly.Module(makeInterpreter(MEMORY_LIMITS));
+}
+
+/** It has the engine's layout in it. */
+async function loadMemoryUnit(): Promise<WebAssembly.Module> {
+  const layout = new URL('x86-engine/gen/layout.ts', PACKAGES);
+  if (!existsSync(new URL('memory-unit.wasm', BESIDE)) && existsSync(layout)) {
+    const { assemblyLayout } = await import('@vireo/x86-engine/assembly-layout');
+    if (readFileSync(layout, 'utf8') !== assemblyLayout())
+      throw new Error('the engine was built for another layout of its memory: run npm run build');
+  }
+  return new WebAssembly.Module(readBuilt('memory-unit'));
 }
 
 /** Beside this file in the bundle; else where the build puts them. */

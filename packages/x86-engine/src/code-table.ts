@@ -25,8 +25,10 @@ export function emptyCodeTable(view: DataView, table: number): void {
     view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, NO_CODE, true);
 }
 
-/** The place of an address; the same is computed in WebAssembly (interpreter/goto-function.ts). */
+export const CODE_TABLE_FOLD_SHIFT = 13;
+
+/** The place of an address; the same is computed in WebAssembly (interpreter/goto-function.ts, assembly/memory-unit). */
 export function codeTablePlace(rip: bigint): number {
   const low = Number(BigInt.asUintN(32, rip));
-  return (low ^ (low >>> 13)) & (CODE_TABLE_ENTRIES - 1);
+  return (low ^ (low >>> CODE_TABLE_FOLD_SHIFT)) & (CODE_TABLE_ENTRIES - 1);
 }

@@ -7,14 +7,13 @@ import { tscOf } from './vcpu/clock-msrs.ts';
 import type { UndefinedListener } from './vcpu/code-fetch.ts';
 import { EngineVcpu } from './vcpu/engine-vcpu.ts';
 import { PENDING, VcpuControl } from './vcpu/vcpu-control.ts';
-import type { EngineThread } from './vcpu/vcpu-host.ts';
+import type { EngineModules, EngineThread } from './vcpu/vcpu-host.ts';
 
 /** Modules and shared memory go to other threads of the process as they are. */
 export interface EngineSeed extends VcpuSeed {
   readonly accelerator: 'wasm';
   readonly memory: WebAssembly.Memory;
-  readonly interpreter: WebAssembly.Module;
-  readonly float80: WebAssembly.Module;
+  readonly modules: EngineModules;
   readonly hasControllers: boolean;
 }
 
@@ -25,12 +24,9 @@ export function asEngineSeed(seed: VcpuSeed): EngineSeed {
 
 /** Opens the vCPU of a seed in the calling thread. */
 export function openEngineVcpu(seed: VcpuSeed, thread: EngineThread, onUndefined?: UndefinedListener): Vcpu {
-  const { id, memory, interpreter, float80, hasControllers } = asEngineSeed(seed);
+  const { id, memory, modules, hasControllers } = asEngineSeed(seed);
   const controllers = hasControllers ? vmControllers(memory.buffer as SharedArrayBuffer, thread) : null;
-  return new EngineVcpu(
-    { id, vcpus: MAX_VCPUS, memory, interpreter, float80, thread, controllers },
-    onUndefined,
-  );
+  return new EngineVcpu({ id, vcpus: MAX_VCPUS, memory, modules, thread, controllers }, onUndefined);
 }
 
 /** A thread's view of the VM's interrupt controllers. */

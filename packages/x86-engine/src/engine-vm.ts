@@ -20,16 +20,15 @@ import { MAX_SLOTS, type MappedSlot, SlotTable } from './memory/slot-table.ts';
 import { GUEST_MEMORY, GUEST_MEMORY_BYTES, MAX_VCPUS, MEMORY_LIMITS } from './memory-map.ts';
 import { tscOf } from './vcpu/clock-msrs.ts';
 import { REQUEST, requestAll, VcpuControl } from './vcpu/vcpu-control.ts';
-import type { EngineThread } from './vcpu/vcpu-host.ts';
+import type { EngineModules, EngineThread } from './vcpu/vcpu-host.ts';
 import { VmClock } from './vm-clock.ts';
 
 const GIB = 2 ** 30;
 
-/** What a process gives the engine besides threads: only it can map memory. */
+/** What a process gives the engine: only it can map memory. */
 export interface EngineHost {
   readonly thread: EngineThread;
-  readonly interpreter: WebAssembly.Module;
-  readonly float80: WebAssembly.Module;
+  readonly modules: EngineModules;
   /** Maps a slot's memory at an address of the engine's memory, shared. */
   map(memory: WebAssembly.Memory, address: number, slot: MemorySlot): void;
   /** The range is to hold nothing, and take no memory. */
@@ -112,9 +111,9 @@ export class EngineVm implements Vm {
 
   createVcpu(id: number): VcpuHandle {
     if (id >= MAX_VCPUS) throw new RangeError(`vCPU ${id}: the engine has ${MAX_VCPUS} at most`);
-    const { interpreter, float80, thread } = this.#host;
+    const { modules, thread } = this.#host;
     const seed: EngineSeed = {
-      ...{ accelerator: 'wasm', id, memory: this.#memory, interpreter, float80 },
+      ...{ accelerator: 'wasm', id, memory: this.#memory, modules },
       hasControllers: this.#controllers !== null,
     };
     return new EngineVcpuHandle(seed, thread);

@@ -4,7 +4,7 @@
  */
 import { CODE_TABLE_BYTES } from './code-table.ts';
 import { CPU_STATE_STRIDE_BYTES } from './cpu-state.ts';
-import { TLB_BYTES } from './tlb.ts';
+import { CODE_TLB_BYTES, TLB_BYTES } from './tlb.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -36,8 +36,37 @@ const VCPU_AREA_BYTES = 24 * MIB;
 export const GUEST_MEMORY = VCPU_AREAS + (MAX_VCPUS + 1) * VCPU_AREA_BYTES;
 export const GUEST_MEMORY_BYTES = MEMORY_BYTES - GUEST_MEMORY;
 
-/** One TLB for each privilege that rights depend on. */
+/** One TLB of data for each of the rights (memory/memory-unit.ts), and behind them two of code. */
 export const TLB_COUNT = 3;
+const TLBS_BYTES = TLB_COUNT * TLB_BYTES + 2 * CODE_TLB_BYTES;
+
+/** Stretches of decoded code (assembly/memory-unit/decoded-code.ts). */
+export const STRETCHES = 32768;
+export const STRETCH_BYTES = 32;
+
+/** The memory unit's own part of a vCPU's area: where its tables are, in bytes from its start. */
+export const UNIT = layOutUnit({
+  /** Entries on the way of a page walk. */
+  path: 4 * 16,
+  /** Pages with data breakpoints: two for each of four. */
+  watched: 8 * 8,
+  slots: 64 * 16,
+  largeRegions: 4096,
+  codePages: 16384,
+  localEntries: 4096 * 4,
+  stretches: STRETCHES * STRETCH_BYTES,
+});
+
+type UnitPart = 'path' | 'watched' | 'slots' | 'largeRegions' | 'codePages' | 'localEntries' | 'stretches';
+
+function layOutUnit(lengths: Readonly<Record<UnitPart, number>>): Readonly<Record<UnitPart | 'end', number>> {
+  let end = 0;
+  const parts = Object.entries(lengths).map(([name, lengthBytes]) => {
+    end += lengthBytes;
+    return [name, end - lengthBytes];
+  });
+  return { ...(Object.fromEntries(parts) as Record<UnitPart, number>), end };
+}
 
 export interface VcpuArea {
   readonly state: number;
@@ -46,19 +75,22 @@ export interface VcpuArea {
   readonly codeTable: number;
   /** A page for accesses that do not go to guest memory directly. */
   readonly scratch: number;
+  /** The memory unit's. */
+  readonly unit: number;
   readonly records: number;
   readonly recordsBytes: number;
 }
 
 export function vcpuArea(id: number): VcpuArea {
   const tlbs = VCPU_AREAS + id * VCPU_AREA_BYTES;
-  const codeTable = tlbs + TLB_COUNT * TLB_BYTES;
+  const codeTable = tlbs + TLBS_BYTES;
   const scratch = codeTable + CODE_TABLE_BYTES;
-  const records = scratch + PAGE_BYTES;
+  const unit = scratch + PAGE_BYTES;
+  const records = unit + UNIT.end;
   return {
     state: (id + 1) * CPU_STATE_STRIDE_BYTES,
     control: CONTROLS + id * CONTROL_BYTES,
-    ...{ tlbs, codeTable, scratch, records },
+    ...{ tlbs, codeTable, scratch, unit, records },
     recordsBytes: tlbs + VCPU_AREA_BYTES - records,
   };
 }

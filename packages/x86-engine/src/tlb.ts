@@ -20,6 +20,10 @@ export const TLB_ENTRY = {
 export const TLB_ENTRY_BYTES = 32;
 export const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 
+/** Those of code are the memory unit's alone. */
+export const CODE_TLB_ENTRIES = 256;
+export const CODE_TLB_BYTES = CODE_TLB_ENTRIES * TLB_ENTRY_BYTES;
+
 /** No page has an address of ones only. */
 export function emptyTlb(memory: Uint8Array, tlb: number): void {
   memory.fill(0xff, tlb, tlb + TLB_BYTES);
@@ -41,9 +45,4 @@ export function setTlbEntry(
   view.setBigUint64(entry + TLB_ENTRY.writePage, writable ? gva : NO_PAGE, true);
   view.setInt32(entry + TLB_ENTRY.addend, address - Number(BigInt.asIntN(32, gva)), true);
   return entry;
-}
-
-export function emptyTlbEntry(view: DataView, entry: number): void {
-  view.setBigInt64(entry + TLB_ENTRY.readPage, NO_PAGE, true);
-  view.setBigInt64(entry + TLB_ENTRY.writePage, NO_PAGE, true);
 }

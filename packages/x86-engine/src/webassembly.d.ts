@@ -15,6 +15,10 @@ declare namespace WebAssembly {
     constructor(bytes: ArrayBufferView<ArrayBuffer>);
   }
 
+  class Global<T extends 'i32' | 'i64'> {
+    value: { readonly i32: number; readonly i64: bigint }[T];
+  }
+
   class Instance {
     constructor(module: Module, imports: Record<string, Record<string, unknown>>);
     readonly exports: Readonly<Record<string, unknown>>;

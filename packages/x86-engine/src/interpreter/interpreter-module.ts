@@ -35,6 +35,8 @@ export interface InterpreterImports {
   /** An access beyond what the segment's limit allows, as far as that is known (memory-functions.ts). */
   readonly segmentRead: SegmentAccess;
   readonly segmentWrite: SegmentAccess;
+  /** The record of the instruction at an address in the code segment that the table of decoded code has not, or 0. */
+  readonly findCode: (rip: bigint) => number;
   /** 64 bits that nobody can guess, for RDRAND and RDSEED. */
   readonly random: () => bigint;
   /** An operation of the system's side; `call` has its number and the operand size (interpreter-builder.ts). */
@@ -83,6 +85,7 @@ export function makeInterpreter(
   const slowWrite = module.importFunction('slowWrite', TRANSLATE_TYPE);
   const segmentRead = module.importFunction('segmentRead', SEGMENTED_TYPE);
   const segmentWrite = module.importFunction('segmentWrite', SEGMENTED_TYPE);
+  const findCode = module.importFunction('findCode', { parameters: ['i64'], results: ['i32'] });
   const random = module.importFunction('random', { parameters: [], results: ['i64'] });
   const system = module.importFunction('system', SYSTEM_TYPE);
   const float80 = importFloat80(module);
@@ -98,7 +101,7 @@ export function makeInterpreter(
     segmentedWrite: addSegmented(module, 'write', { translate: translateWrite, slow: segmentWrite }),
     block: addBlockFunctions(module, translateRead, translateWrite),
     setResultFlags: module.add(setResultFlags()),
-    goto: module.add(gotoFunction(handlerType), 'goto'),
+    goto: module.add(gotoFunction(handlerType, findCode), 'goto'),
     handlerType,
     system,
     bulk: addBulkFunctions(module),

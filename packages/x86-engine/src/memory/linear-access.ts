@@ -1,8 +1,9 @@
 /** The system's side's own accesses to memory, by linear addresses (system/processor.ts). */
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { isCanonical, type LinearMemory, type Privilege } from '../system/processor.ts';
+import type { AccessKind, Rights } from './memory-unit.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
-import type { AccessKind, Rights, Translations } from './translation.ts';
+import type { Translations } from './translation.ts';
 
 const PAGE_BYTES = 4096n;
 /** What a read of no memory gives: an idle bus. */
@@ -62,9 +63,11 @@ export class LinearAccess implements LinearMemory {
   #addressOf(gva: bigint, kind: AccessKind, privilege: Privilege): number {
     const address = BigInt.asUintN(64, gva);
     if (!isCanonical(address)) throw new GuestFault(VECTOR.GP, 0);
-    const place = this.#translations.translate(address, kind, this.#rights(privilege));
+    const found = this.#translations.addressOf(address, kind, this.#rights(privilege));
+    if (found !== NO_MEMORY) return found;
+    const place = this.#translations.noAddress();
     if ('errorCode' in place) throw new GuestFault(VECTOR.PF, place.errorCode, address);
-    return place.address;
+    return NO_MEMORY;
   }
 
   /** The processor's own accesses are a supervisor's, whatever AC says (Intel SDM Vol. 3A §4.6 "Access Rights"). */

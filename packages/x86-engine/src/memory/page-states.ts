@@ -8,10 +8,14 @@
  */
 import { DIRTY_PAGES, PAGE_STATES } from '../memory-map.ts';
 
-const CODE = 1;
-/** Some vCPU's TLB may let it be written. */
-const WRITABLE = 2;
-const VERSION_SHIFT = 2;
+/** The bits of a page's word; the memory unit has them, too (assembly/memory-unit/page-states.ts). */
+export const PAGE_STATE = {
+  CODE: 1,
+  /** Some vCPU's TLB may let it be written. */
+  WRITABLE: 2,
+  VERSION_SHIFT: 2,
+} as const;
+const { CODE, WRITABLE, VERSION_SHIFT } = PAGE_STATE;
 
 const PAGE_BITS = 12;
 const PAGES = 2 ** 20;
@@ -27,10 +31,6 @@ export class PageStates {
 
   version(address: number): number {
     return Atomics.load(this.#words, address >>> PAGE_BITS) >>> VERSION_SHIFT;
-  }
-
-  isCode(address: number): boolean {
-    return (Atomics.load(this.#words, address >>> PAGE_BITS) & CODE) !== 0;
   }
 
   /**

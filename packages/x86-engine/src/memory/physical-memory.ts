@@ -1,17 +1,15 @@
 /** Guest physical memory as a vCPU's thread reaches it, through the memory slots. */
-import type { PageTableMemory } from '../paging/page-walk.ts';
 import { PageStates } from './page-states.ts';
 import { type MappedSlot, SlotTable } from './slot-table.ts';
 
 /** No address of ours: what is there is no memory. */
 export const NO_MEMORY = 0;
 
-export class PhysicalMemory implements PageTableMemory {
+export class PhysicalMemory {
   readonly slots: SlotTable;
   readonly states: PageStates;
   readonly view: DataView<SharedArrayBuffer>;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
-  readonly #words: Int32Array<SharedArrayBuffer>;
   /** What to do when a page is written that decoded code follows from. */
   onCodeWritten: (address: number) => void = () => {};
 
@@ -20,7 +18,6 @@ export class PhysicalMemory implements PageTableMemory {
     this.states = new PageStates(buffer);
     this.view = new DataView(buffer);
     this.bytes = new Uint8Array(buffer);
-    this.#words = new Int32Array(buffer);
   }
 
   /** Where memory is in ours, or NO_MEMORY. */
@@ -42,19 +39,5 @@ export class PhysicalMemory implements PageTableMemory {
   prepareWrite(slot: MappedSlot, address: number): void {
     if (slot.logsDirtyPages) this.states.markDirty(address);
     if (this.states.markWritable(address)) this.onCodeWritten(address);
-  }
-
-  /** 32 bits; what is no memory reads as 0. */
-  read(gpa: number): number {
-    const address = this.addressOf(gpa);
-    return address === NO_MEMORY ? 0 : Atomics.load(this.#words, address >>> 2);
-  }
-
-  setBits(gpa: number, expected: number, bits: number): boolean {
-    const address = this.writableAddressOf(gpa);
-    // Of tables in read-only memory nobody can set flags; the walk goes on.
-    if (address === NO_MEMORY) return true;
-    const index = address >>> 2;
-    return Atomics.compareExchange(this.#words, index, expected, expected | bits) === expected;
   }
 }

@@ -16,13 +16,11 @@ export interface MappedSlot {
 
 export const MAX_SLOTS = 64;
 
-/** Words: a version, odd while the table is being written, a count, then the slots. */
-const VERSION = 0;
-const COUNT = 1;
-const SLOTS = 2;
-const SLOT_WORDS = 4;
-const READONLY = 1;
-const LOGS = 2;
+/** Words: a version, odd while the table is being written, a count, then the slots; and the flags in a slot's last word. */
+export const SLOT_TABLE_WORDS = { VERSION: 0, COUNT: 1, SLOTS: 2, SLOT_WORDS: 4 } as const;
+export const SLOT_FLAGS = { READONLY: 1, LOGS: 2 } as const;
+const { VERSION, COUNT, SLOTS, SLOT_WORDS } = SLOT_TABLE_WORDS;
+const { READONLY, LOGS } = SLOT_FLAGS;
 
 const PAGE_BYTES = 4096;
 

@@ -4,6 +4,7 @@ export const CR0_PG = 1 << 31;
 export const CR0_WP = 1 << 16;
 export const CR4_PSE = 1 << 4;
 export const CR4_PAE = 1 << 5;
+export const CR4_PGE = 1 << 7;
 export const CR4_SMEP = 1 << 20;
 export const CR4_SMAP = 1 << 21;
 export const EFER_LME = 1 << 8;
@@ -20,50 +21,38 @@ export interface PagingControls {
   readonly physicalBits: number;
 }
 
-/** One level of tables: which bits of a linear address index it, and whether an entry may map a page itself. */
-export interface Level {
-  readonly shift: number;
-  readonly indexBits: number;
-  readonly mayMapPage: boolean;
+export const PAGING_MODE = { none: 0, '32-bit': 1, PAE: 2, '4-level': 3 } as const;
+
+/** What else the memory unit is told (assembly/memory-unit/page-walk.ts). */
+export const PAGING_CONTROL = { PSE: 1, WP: 2, SMEP: 4, SMAP: 8, NXE: 16, PGE: 32 } as const;
+
+export function pagingMode({ cr0, cr4, efer }: PagingControls): keyof typeof PAGING_MODE {
+  if ((cr0 & CR0_PG) === 0) return 'none';
+  if ((cr4 & CR4_PAE) === 0) return '32-bit';
+  return (efer & EFER_LME) !== 0 ? '4-level' : 'PAE';
 }
 
-export interface PagingMode {
-  readonly name: '32-bit' | 'PAE' | '4-level';
-  readonly entryBytes: 4 | 8;
-  /** From the top table to that of 4 KiB pages. */
-  readonly levels: readonly Level[];
+export function pagingControlBits({ cr0, cr4, efer }: PagingControls): number {
+  const bit = (isSet: number, control: keyof typeof PAGING_CONTROL) => (isSet ? PAGING_CONTROL[control] : 0);
+  return (
+    bit(cr4 & CR4_PSE, 'PSE') |
+    bit(cr0 & CR0_WP, 'WP') |
+    bit(cr4 & CR4_SMEP, 'SMEP') |
+    bit(cr4 & CR4_SMAP, 'SMAP') |
+    bit(efer & EFER_NXE, 'NXE') |
+    bit(cr4 & CR4_PGE, 'PGE')
+  );
 }
 
-const level = (shift: number, indexBits: number, mayMapPage: boolean): Level => ({
-  shift,
-  indexBits,
-  mayMapPage,
-});
+const NO_EXECUTE = 1n << 63n;
+const below = (bits: number): bigint => (1n << BigInt(bits)) - 1n;
 
-/** §4.3 "32-Bit Paging": pages of 4 MiB with CR4.PSE. */
-const PAGING_32 = (cr4: number): PagingMode => ({
-  name: '32-bit',
-  entryBytes: 4,
-  levels: [level(22, 10, (cr4 & CR4_PSE) !== 0), level(12, 10, true)],
-});
-
-/** §4.4 "PAE Paging": four entries of the top table, which are registers of the processor. */
-const PAGING_PAE: PagingMode = {
-  name: 'PAE',
-  entryBytes: 8,
-  levels: [level(30, 2, false), level(21, 9, true), level(12, 9, true)],
-};
-
-/** §4.5 "4-Level Paging and 5-Level Paging": pages of 1 GiB, 2 MiB and 4 KiB. */
-const PAGING_4_LEVEL: PagingMode = {
-  name: '4-level',
-  entryBytes: 8,
-  levels: [level(39, 9, false), level(30, 9, true), level(21, 9, true), level(12, 9, true)],
-};
-
-/** Undefined when paging is off. */
-export function pagingMode({ cr0, cr4, efer }: PagingControls): PagingMode | undefined {
-  if ((cr0 & CR0_PG) === 0) return undefined;
-  if ((cr4 & CR4_PAE) === 0) return PAGING_32(cr4);
-  return (efer & EFER_LME) !== 0 ? PAGING_4_LEVEL : PAGING_PAE;
+/**
+ * Bits that no entry of 8 bytes may have (Figures 4-7 and 4-11, "Formats of CR3 and Paging-Structure Entries"): those of
+ * addresses that are too wide. In 4-level paging bits 52 to 62 are the operating system's; in PAE paging they are reserved.
+ */
+export function reservedEntryBits(controls: PagingControls): bigint {
+  const end = pagingMode(controls) === 'PAE' ? 63 : 52;
+  const tooWide = below(end) & ~below(controls.physicalBits);
+  return tooWide | ((controls.efer & EFER_NXE) === 0 ? NO_EXECUTE : 0n);
 }

@@ -9,7 +9,7 @@ export function bareHost(slowRead: Slow, slowWrite: Slow = slowRead): Interprete
     throw new Error(`${what} was not expected here`);
   };
   return {
-    ...{ slowRead, slowWrite, random: () => 0n },
+    ...{ slowRead, slowWrite, findCode: () => 0, random: () => 0n },
     ...{ segmentRead: refuse('a segment limit'), segmentWrite: refuse('a segment limit') },
     system: refuse('a system operation'),
   };

@@ -1,9 +1,9 @@
 /** What tests make interpreters with. */
-import { float80Bytes } from '../float80/testing/float80-module.ts';
 import { instantiateInterpreter } from '../interpreter/interpreter-instance.ts';
 import type { InterpreterExports, InterpreterImports } from '../interpreter/interpreter-module.ts';
+import { assemblyBytes } from './built-assembly.ts';
 
-const FLOAT80 = new WebAssembly.Module(await float80Bytes());
+const FLOAT80 = new WebAssembly.Module(await assemblyBytes('float80'));
 
 export function instantiate(
   interpreter: WebAssembly.Module,

@@ -106,7 +106,6 @@ export class GuestRunner implements RunnerHooks {
     this.#core.debug = this.debug.registers;
     this.debug.changed();
     this.#core.translations.watchedPages = this.debug.watchedPages();
-    this.#core.translations.empty();
   }
 
   #attend(): void {

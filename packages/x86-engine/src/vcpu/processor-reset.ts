@@ -34,7 +34,9 @@ export function resetProcessor(core: VcpuCore, events: PendingEvents): void {
 }
 
 /** The startup IPI's vector is a page number. */
-export function startProcessor({ general, special }: VcpuCore, vector: number): void {
+export function startProcessor(core: VcpuCore, vector: number): void {
+  const { general, special } = core;
   special.cs = { ...special.cs, selector: vector << 8, base: BigInt(vector) << 12n };
   general.rip = 0n;
+  core.applyMode();
 }

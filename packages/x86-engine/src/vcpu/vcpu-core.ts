@@ -21,9 +21,10 @@ import { listVariants, VariantIndex } from '../interpreter/variants.ts';
 import type { VcpuInterrupts } from '../interrupts/vcpu-interrupts.ts';
 import { DeviceAccess } from '../memory/device-access.ts';
 import { LinearAccess } from '../memory/linear-access.ts';
+import { type MemoryUnit, openMemoryUnit, type Rights } from '../memory/memory-unit.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import { SlowAccess, type SlowAccessContext } from '../memory/slow-access.ts';
-import { type Rights, Translations } from '../memory/translation.ts';
+import { Translations } from '../memory/translation.ts';
 import { type VcpuArea, vcpuArea } from '../memory-map.ts';
 import { RECORD } from '../record.ts';
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
@@ -75,6 +76,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   readonly special: CpuSpecialRegisters;
   readonly memory: LinearAccess;
   readonly physical: PhysicalMemory;
+  readonly unit: MemoryUnit;
   readonly translations: Translations;
   readonly devices: DeviceAccess;
   readonly slow: SlowAccess;
@@ -112,7 +114,8 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.control = this.controls[id]!;
     this.interrupts = controllers?.vcpu(id) ?? null;
     this.physical = new PhysicalMemory(buffer);
-    this.translations = new Translations(this.physical, this.area.tlbs);
+    this.unit = this.#openUnit(parts);
+    this.translations = new Translations(this.unit, this.area, this.physical.view);
     this.devices = new DeviceAccess(
       this.physical,
       this.area.scratch,
@@ -124,7 +127,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.general = new StateRegisters(this.state, () => this.exports.statusFlags(this.area.state));
     this.special = new CpuSpecialRegisters(this.interrupts ?? new NoApic());
     this.memory = new LinearAccess(this.physical, this.translations, () => this.#supervisorRights());
-    this.code = new CodeCache(this.area, this.physical, {
+    this.code = new CodeCache(this.area, this.physical, this.unit, {
       writer: new RecordWriter(buffer, this.area.state, new VariantIndex(VARIANTS)),
       fallThrough: fallThroughHandler(VARIANTS),
       onWritableCode: () => this.#dropWritable(),
@@ -135,10 +138,10 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
       physicalAddressBits: this.physicalAddressBits,
       tscKhz: this.clock.tsc.khz,
     });
-    this.physical.onCodeWritten = (address) => this.#codeWritten(address);
+    this.physical.onCodeWritten = () => this.#codeWritten();
     this.general.onFlags = (changed) => this.#flagsChanged(changed);
     this.state.setUint32(offsetOf('codeTable'), this.area.codeTable, true);
-    this.physical.slots.refresh();
+    this.#refreshSlots();
   }
 
   /** Where the instruction of a record is. */
@@ -174,11 +177,11 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   serveRequests(): void {
     const { bits, sequence } = this.control.takeRequests();
     if ((bits & REQUEST.translations) !== 0) {
-      this.physical.slots.refresh();
+      this.#refreshSlots();
       this.invalidateTranslations('all');
     }
-    if ((bits & REQUEST.writing) !== 0) this.translations.empty();
-    if ((bits & REQUEST.code) !== 0) this.code.forgetAddresses('all');
+    if ((bits & REQUEST.writing) !== 0) this.unit.empty();
+    if ((bits & REQUEST.code) !== 0) this.unit.forgetCode(true);
     this.control.finish(sequence);
   }
 
@@ -228,20 +231,14 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   }
 
   invalidateTranslations(which: 'all' | 'non-global'): void {
-    if (which === 'all') this.translations.empty();
-    else this.translations.emptyLocal();
-    this.code.forgetAddresses(which);
-    this.onTranslationsGone();
+    if (which === 'all') this.unit.empty();
+    else this.unit.emptyLocal();
+    this.unit.forgetCode(which === 'all');
   }
 
   invalidatePage(gva: bigint): void {
-    this.translations.drop(gva);
-    this.code.forgetAddress(gva);
-    this.onTranslationsGone();
+    this.unit.dropPage(gva);
   }
-
-  /** The runner keeps translations of code. */
-  onTranslationsGone: () => void = () => {};
 
   blockInterrupts(by: 'sti' | 'mov-ss'): void {
     this.hooks?.blockInterrupts(by);
@@ -303,10 +300,26 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     return kind === 'read' ? isReadable(segment) : isWritable(segment);
   }
 
-  #instantiate({ memory, interpreter, float80, thread }: VcpuParts): InterpreterExports {
-    const imports: InterpreterImports = {
+  #openUnit({ memory, modules: { memoryUnit } }: VcpuParts): MemoryUnit {
+    return openMemoryUnit(memoryUnit, this.area, {
+      memory,
       slowRead: (_, record, gva, lengthBytes) => this.#access('read', record, gva, lengthBytes),
       slowWrite: (_, record, gva, lengthBytes) => this.#access('write', record, gva, lengthBytes),
+      codeWritten: () => this.#codeWritten(),
+      endAfter: (record) => this.end.after(record >>> 0),
+    });
+  }
+
+  #refreshSlots(): void {
+    this.physical.slots.refresh();
+    this.unit.refreshSlots();
+  }
+
+  #instantiate({ memory, modules: { interpreter, float80 }, thread }: VcpuParts): InterpreterExports {
+    const imports: InterpreterImports = {
+      slowRead: this.unit.read,
+      slowWrite: this.unit.write,
+      findCode: this.unit.findCode,
       segmentRead: (...access) => this.#segmentAccess('read', ...access),
       segmentWrite: (...access) => this.#segmentAccess('write', ...access),
       random: () => thread.random(),
@@ -408,8 +421,8 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   #applyCodeMode(): void {
     const bits = codeBits(this);
     const { limit } = this.special.cs;
-    if (bits !== this.#codeBits || (bits !== 64 && limit !== this.#codeLimit))
-      this.code.forgetAddresses('all');
+    if (bits !== this.#codeBits || (bits !== 64 && limit !== this.#codeLimit)) this.unit.forgetCode(true);
+    this.unit.setCodeMode(bits, BigInt(limit));
     this.#codeBits = bits;
     this.#codeLimit = limit;
   }
@@ -445,15 +458,15 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   }
 
   /** Code that others may have decoded has been changed: they forget it at their next jump, this one behind the instruction. */
-  #codeWritten(address: number): void {
+  #codeWritten(): void {
     this.#codeWrites++;
-    this.code.forgetPage(address);
+    this.unit.forgetCode(true);
     for (const [id, control] of this.controls.entries()) if (id !== this.id) control.request(REQUEST.code);
   }
 
   /** No vCPU is to write a page that is being decoded through a translation that it has. */
   #dropWritable(): void {
-    this.translations.empty();
+    this.unit.empty();
     const others = this.controls.filter((_, id) => id !== this.id);
     requestAll(others, REQUEST.writing, () => this.serveRequests());
   }

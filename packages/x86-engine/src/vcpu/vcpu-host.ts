@@ -11,13 +11,20 @@ export interface EngineThread {
   random(): bigint;
 }
 
+/** The engine's WebAssembly: each vCPU has an instance of each. */
+export interface EngineModules {
+  readonly interpreter: WebAssembly.Module;
+  /** 80-bit floating point (assembly/float80). */
+  readonly float80: WebAssembly.Module;
+  /** Translations, and decoded code (assembly/memory-unit). */
+  readonly memoryUnit: WebAssembly.Module;
+}
+
 export interface VcpuParts {
   readonly id: number;
   readonly vcpus: number;
   readonly memory: WebAssembly.Memory;
-  /** The interpreter, and 80-bit floating point. */
-  readonly interpreter: WebAssembly.Module;
-  readonly float80: WebAssembly.Module;
+  readonly modules: EngineModules;
   readonly thread: EngineThread;
   /** Null on a VM without them. */
   readonly controllers: InterruptControllers | null;

@@ -1,7 +1,5 @@
 /** The x87's arithmetic as a module of its own, with a memory for operands and results. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { buildAssembly } from '../../../../../tools/build-assembly.ts';
+import { assemblyBytes } from '../../testing/built-assembly.ts';
 
 type Unary = (dst: number, a: number, control: number) => number;
 type Binary = (dst: number, a: number, b: number, control: number) => number;
@@ -92,16 +90,5 @@ export class Float80Module {
 }
 
 export async function loadFloat80(): Promise<Float80Module> {
-  return new Float80Module(new WebAssembly.Module(await float80Bytes()));
-}
-
-/** What the build made, or, if a source has changed since, what it would make. */
-export async function float80Bytes(): Promise<Uint8Array<ArrayBuffer>> {
-  const built = join(import.meta.dirname, '../../../gen/float80.wasm');
-  const sources = join(import.meta.dirname, '../../../assembly/float80');
-  const modified = (path: string) => statSync(path).mtimeMs;
-  const isCurrent =
-    existsSync(built) &&
-    readdirSync(sources).every((name) => modified(join(sources, name)) <= modified(built));
-  return isCurrent ? readFileSync(built) : buildAssembly('float80');
+  return new Float80Module(new WebAssembly.Module(await assemblyBytes('float80')));
 }

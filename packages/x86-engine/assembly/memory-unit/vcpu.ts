@@ -1,0 +1,28 @@
+/** Whose memory unit this is: an instance serves one vCPU, whose places in memory are here. */
+import { TLB_BYTES } from '../../gen/layout';
+
+/** The state (cpu-state.ts), the TLBs, the table of decoded code and the unit's own part of the vCPU's area (memory-map.ts). */
+export let state: usize = 0;
+export let tlbs: usize = 0;
+export let codeTable: usize = 0;
+export let unit: usize = 0;
+
+export function place(stateAt: usize, tlbsAt: usize, codeTableAt: usize, unitAt: usize): void {
+  state = stateAt;
+  tlbs = tlbsAt;
+  codeTable = codeTableAt;
+  unit = unitAt;
+}
+
+/** Whose rights count: each has a TLB for data. ALLOWED: a supervisor with RFLAGS.AC, under SMAP. */
+export const USER: u32 = 0;
+export const SUPERVISOR: u32 = 1;
+export const ALLOWED: u32 = 2;
+
+export const READ: u32 = 0;
+export const WRITE: u32 = 1;
+export const EXECUTE: u32 = 2;
+
+export function tlbOf(rights: u32): usize {
+  return tlbs + rights * TLB_BYTES;
+}
