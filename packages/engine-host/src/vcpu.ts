@@ -2,6 +2,7 @@
 import { randomFillSync } from 'node:crypto';
 import type { Vcpu, VcpuKick, VcpuSeed } from '@vireo/hypervisor';
 import { openEngineKick, openEngineVcpu } from '@vireo/x86-engine/engine-seed';
+import type { UndefinedListener } from '@vireo/x86-engine/vcpu/code-fetch';
 import type { EngineThread } from '@vireo/x86-engine/vcpu/vcpu-host';
 
 const NANOSECONDS_PER_MS = 1_000_000n;
@@ -23,9 +24,7 @@ export const THREAD: EngineThread = {
   },
 };
 
-/** What the guest executes that is no instruction: where, and the bytes there. */
-export type UndefinedListener = (rip: bigint, bytes: Uint8Array) => void;
-
+/** `onUndefined`: told of what the guest executes that is no instruction of the engine's table. */
 export function openVcpu(seed: VcpuSeed, onUndefined?: UndefinedListener): Vcpu {
   return openEngineVcpu(seed, THREAD, onUndefined);
 }

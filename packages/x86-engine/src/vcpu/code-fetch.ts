@@ -1,12 +1,22 @@
 /** Finds the decoded code at a vCPU's RIP, or what fetching it raises. */
-
+import { undecodableText } from '@vireo/x86-isa';
 import { CODE_OUTCOME } from '../memory/memory-unit.ts';
+import { NO_MEMORY } from '../memory/physical-memory.ts';
+import { PAGE_BYTES } from '../memory-map.ts';
 import { type FaultEvent, faultEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
 import type { VcpuCore } from './vcpu-core.ts';
 
-/** Told of what is executed and is no instruction: where, and the bytes there. */
-export type UndefinedListener = (rip: bigint, bytes: Uint8Array) => void;
+/** What is executed and is no instruction of the table. */
+export interface UndefinedInstruction {
+  /** Its linear address. */
+  readonly gva: bigint;
+  /** As a disassembler shows it, with the bytes that are there on its page; empty where no memory is. */
+  readonly text: string;
+}
+
+/** Told each time before #UD is raised for one. */
+export type UndefinedListener = (instruction: UndefinedInstruction) => void;
 
 const PAGE_MASK = 0xfffn;
 const MAX_INSTRUCTION_BYTES = 15;
@@ -40,18 +50,11 @@ export class CodeFetch {
     }
   }
 
-  /** Tells of the instruction at RIP, which has raised #UD. */
-  reportUndefined(): void {
-    const { translations, rights } = this.#core;
-    const address = translations.addressOf(this.linearRip, 'execute', rights);
-    if (address !== 0) this.#undefined(this.#bytesAt(address));
-  }
-
   /** Nothing but memory is executed: what an idle bus reads as is no instruction. */
   #notMemory(): FaultEvent {
     const place = this.#core.translations.noAddress();
     if ('errorCode' in place) return faultEvent(VECTOR.PF, place.errorCode, this.linearRip);
-    return this.#undefined(new Uint8Array());
+    return this.#undefined(NO_MEMORY);
   }
 
   #decode(address: number): number | FaultEvent {
@@ -64,7 +67,7 @@ export class CodeFetch {
       return undefined;
     });
     if (typeof found === 'number') return found;
-    if (found === 'invalid') return this.#undefined(this.#bytesAt(address));
+    if (found === 'invalid') return this.#undefined(address);
     return fault ?? faultEvent(VECTOR.GP, 0);
   }
 
@@ -76,12 +79,14 @@ export class CodeFetch {
     return 'errorCode' in place ? faultEvent(VECTOR.PF, place.errorCode, next) : place.address;
   }
 
-  #undefined(bytes: Uint8Array): FaultEvent {
-    this.#onUndefined?.(this.#core.general.rip, bytes);
+  #undefined(address: number): FaultEvent {
+    const text = address === NO_MEMORY ? '' : undecodableText(this.#bytesAt(address));
+    this.#onUndefined?.({ gva: this.linearRip, text });
     return faultEvent(VECTOR.UD);
   }
 
   #bytesAt(address: number): Uint8Array {
-    return this.#core.physical.bytes.slice(address, address + MAX_INSTRUCTION_BYTES);
+    const pageEnd = address - (address % PAGE_BYTES) + PAGE_BYTES;
+    return this.#core.physical.bytes.slice(address, Math.min(pageEnd, address + MAX_INSTRUCTION_BYTES));
   }
 }

@@ -231,7 +231,6 @@ export class GuestRunner implements RunnerHooks {
         return this.#refused();
       case EXIT.exception: {
         const vector = core.state.getUint32(offsetOf('exceptionVector'), true);
-        if (vector === VECTOR.UD) this.#code.reportUndefined();
         return this.#deliver(faultEvent(vector, vector === VECTOR.GP ? 0 : undefined));
       }
       default:
