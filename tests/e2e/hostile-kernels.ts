@@ -32,7 +32,7 @@ export const STARTED = '!';
 
 const COM1 = 0x3f8;
 const LOAD_GPA = 0x100_0000;
-const STACK_GPA = 0x200_0000;
+export const STACK_GPA = 0x200_0000;
 /** Neither memory nor a device: reads give ones. */
 const NOWHERE_GPA = 0xd000_0000;
 const LOCAL_APIC_GPA = 0xfee0_0000;
@@ -51,7 +51,7 @@ export interface HostileKernel {
 }
 
 /** `fault` is the address, or the label, of the instruction that faults. */
-function kernel(does: string, write: (a: Assembler) => void, fault?: number | string): HostileKernel {
+export function kernel(does: string, write: (a: Assembler) => void, fault?: number | string): HostileKernel {
   const program = assemble({ origin: LOAD_GPA, bits: 32 }, write);
   const { bytes } = program;
   const segment = {
@@ -84,6 +84,31 @@ function tableAt(a: Assembler, label: string, limit: number, base: Immediate): v
   a.label(label);
   a.dw(limit);
   a.dd(base);
+}
+
+/** An interrupt table with one gate, #UD's, to `handler` (putTables). */
+export function loadTables(a: Assembler): void {
+  a.lgdt(at('segments and limit'));
+  a.lidt(at('gates and limit'));
+  // #UD's gate: present, of 32 bits, to code segment 8.
+  a.mov(eax, addressOf('handler'));
+  a.mov(word('gates', 6 * 8), ax);
+  a.mov(word('gates', 6 * 8 + 2), 8);
+  a.mov(word('gates', 6 * 8 + 4), 0x8e00);
+  a.shr(eax, 16);
+  a.mov(word('gates', 6 * 8 + 6), ax);
+}
+
+/** Flat segments and the gates; and what loads them. */
+export function putTables(a: Assembler): void {
+  a.label('gates');
+  for (let vector = 0; vector < 8; vector++) a.dq(0n);
+  a.label('segments');
+  a.dq(0n);
+  a.dq(0x00cf_9b00_0000_ffffn);
+  a.dq(0x00cf_9300_0000_ffffn);
+  tableAt(a, 'segments and limit', 23, addressOf('segments'));
+  tableAt(a, 'gates and limit', 63, addressOf('gates'));
 }
 
 function turnPagingOn(a: Assembler, directoryGpa: number): void {
@@ -244,26 +269,11 @@ export const BUSY_KERNELS: readonly HostileKernel[] = [
     a.jmp('again');
   }),
   busyKernel('exceptions whose handler raises the next', (a) => {
-    a.lgdt(at('segments and limit'));
-    a.lidt(at('gates and limit'));
-    // #UD's gate: present, of 32 bits, to code segment 8.
-    a.mov(eax, addressOf('handler'));
-    a.mov(word('gates', 6 * 8), ax);
-    a.mov(word('gates', 6 * 8 + 2), 8);
-    a.mov(word('gates', 6 * 8 + 4), 0x8e00);
-    a.shr(eax, 16);
-    a.mov(word('gates', 6 * 8 + 6), ax);
+    loadTables(a);
     a.label('handler');
     a.mov(esp, STACK_GPA);
     a.ud2();
-    a.label('gates');
-    for (let vector = 0; vector < 8; vector++) a.dq(0n);
-    a.label('segments');
-    a.dq(0n);
-    a.dq(0x00cf_9b00_0000_ffffn);
-    a.dq(0x00cf_9300_0000_ffffn);
-    tableAt(a, 'segments and limit', 23, addressOf('segments'));
-    tableAt(a, 'gates and limit', 63, addressOf('gates'));
+    putTables(a);
   }),
   busyKernel('a loop on every vCPU', (a) => {
     a.mov(byte(AP_START_GPA), 0xfa); // CLI, and JMP to itself

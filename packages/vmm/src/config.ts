@@ -21,6 +21,8 @@ export interface VmConfig {
   readonly cacheDirectory: string;
   /** Opens the far end of the serial port; called once, when the guest runs. */
   readonly console: () => ConsoleStreams;
+  /** `onNotice` is told of instructions that the engine lacks, too. */
+  readonly verbose?: boolean;
   /** Told in one line, when 'auto' takes the engine, why. */
   readonly onNotice?: (line: string) => void;
 }

@@ -6,7 +6,16 @@ import { checkAcceleratorLimits, checkHost } from './host-limits.ts';
 import { BootFiles } from './machine/boot-files.ts';
 import { Machine, type MachineEnd } from './machine/machine.ts';
 import { SerialConsole } from './machine/serial-console.ts';
+import { UndefinedInstructions } from './vcpu/undefined-instructions.ts';
 import type { VcpuThread } from './vcpu/vcpu-thread.ts';
+
+interface Parts {
+  readonly console: SerialConsole;
+  readonly machine: Machine;
+  readonly hypervisor: Hypervisor;
+  readonly files: BootFiles;
+  readonly undefinedInstructions: UndefinedInstructions | undefined;
+}
 
 export class VirtualMachine {
   /** Rejects with what the host refused or with our own bug. */
@@ -15,18 +24,17 @@ export class VirtualMachine {
   readonly #console: SerialConsole;
   readonly #hypervisor: Hypervisor;
   readonly #files: BootFiles;
+  readonly #undefinedInstructions: UndefinedInstructions | undefined;
   readonly #stopRequested = Promise.withResolvers<'stopped'>();
   #machine: Machine;
 
-  private constructor(
-    config: VmConfig,
-    parts: { console: SerialConsole; machine: Machine; hypervisor: Hypervisor; files: BootFiles },
-  ) {
+  private constructor(config: VmConfig, parts: Parts) {
     this.#config = config;
     this.#console = parts.console;
     this.#machine = parts.machine;
     this.#hypervisor = parts.hypervisor;
     this.#files = parts.files;
+    this.#undefinedInstructions = parts.undefinedInstructions;
     this.outcome = this.#live().finally(() => this.#release());
   }
 
@@ -37,16 +45,18 @@ export class VirtualMachine {
   static async start(config: VmConfig, threads?: VcpuThread[]): Promise<VirtualMachine> {
     checkHost(config);
     const console = new SerialConsole();
-    const machine = new Machine(config, console, threads);
+    const { verbose, onNotice } = config;
+    const undefinedInstructions = verbose && onNotice ? new UndefinedInstructions(onNotice) : undefined;
+    const machine = new Machine(config, console, { threads, undefinedInstructions });
     let files: BootFiles | undefined;
     let hypervisor: Hypervisor | undefined;
     try {
       files = await BootFiles.open(config);
-      hypervisor = await openAccelerator(config.accelerator, config.onNotice);
+      hypervisor = await openAccelerator(config.accelerator, onNotice);
       checkAcceleratorLimits(config, hypervisor);
       machine.start(hypervisor, files);
       console.connect(config.console());
-      return new VirtualMachine(config, { console, machine, hypervisor, files });
+      return new VirtualMachine(config, { console, machine, hypervisor, files, undefinedInstructions });
     } catch (error) {
       machine.stop();
       await machine.ended;
@@ -75,7 +85,9 @@ export class VirtualMachine {
       // What a guest prints at each of its resets waits here for its reader, not in memory.
       const next = await Promise.race([this.#stopRequested.promise, this.#console.ready()]);
       if (next === 'stopped') return { kind: 'stopped' };
-      this.#machine = new Machine(this.#config, this.#console);
+      this.#machine = new Machine(this.#config, this.#console, {
+        undefinedInstructions: this.#undefinedInstructions,
+      });
       try {
         this.#machine.start(this.#hypervisor, this.#files);
       } catch (error) {

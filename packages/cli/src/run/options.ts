@@ -27,7 +27,10 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'append', value: 'ARGS', help: "kernel arguments, added after Vireo's own" },
   { name: 'name', value: 'NAME', help: 'what ps and other commands call the VM (default: vm-PID)' },
   { name: 'no-reboot', help: 'end when the guest resets, instead of starting it again' },
-  { name: 'verbose', help: "show Vireo's own steps, and the registers when the guest fails" },
+  {
+    name: 'verbose',
+    help: "show the registers when the guest fails, and instructions that Vireo's engine lacks",
+  },
 ];
 
 export interface RunOptions {

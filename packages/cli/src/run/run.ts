@@ -90,13 +90,14 @@ function vmConfig(
   { kernel, initrd }: GuestFiles,
   openConsole: VmConfig['console'],
 ): VmConfig {
-  const { name, accelerator, cpus, memoryBytes, noReboot } = options;
+  const { name, accelerator, cpus, memoryBytes, noReboot, verbose } = options;
   return {
     name,
     accelerator,
     cpus,
     memoryBytes,
     noReboot,
+    verbose,
     kernel,
     ...(initrd === undefined ? {} : { initrd }),
     commandLine: [KERNEL_ARGUMENTS, options.append].filter((it) => it !== '').join(' '),

@@ -11,6 +11,7 @@ import type { VcpuFailure, VmConfig } from '../config.ts';
 import { checkAddressWidth } from '../host-limits.ts';
 import { ExitServer } from '../vcpu/exit-server.ts';
 import { HostMailbox, mailboxBuffer } from '../vcpu/mailbox.ts';
+import type { UndefinedInstructions } from '../vcpu/undefined-instructions.ts';
 import { makeVcpuThreads, type VcpuThread } from '../vcpu/vcpu-thread.ts';
 import type { VcpuEnd } from '../vcpu/worker-protocol.ts';
 import { writeAcpiTables } from './acpi.ts';
@@ -34,6 +35,13 @@ export type MachineEnd =
   | { readonly kind: 'error'; readonly error: unknown }
   | { readonly kind: 'stopped' };
 
+export interface MachineParts {
+  /** One for each vCPU, which load in parallel with what follows. */
+  readonly threads?: readonly VcpuThread[] | undefined;
+  /** Told of what the engine lacks, when somebody wants to know. */
+  readonly undefinedInstructions?: UndefinedInstructions | undefined;
+}
+
 export class Machine {
   /** Settles when everything of the power cycle is gone. */
   readonly ended: Promise<MachineEnd>;
@@ -43,6 +51,7 @@ export class Machine {
   readonly #mailbox: HostMailbox;
   readonly #uart = new SharedArrayBuffer(Uart16550.sharedSizeBytes);
   readonly #threads: readonly VcpuThread[];
+  readonly #undefinedInstructions: UndefinedInstructions | undefined;
   readonly #first = Promise.withResolvers<MachineEnd>();
   /** Nothing is started and no device is used any more. */
   #over = false;
@@ -51,14 +60,14 @@ export class Machine {
   #ram: GuestRam | undefined;
   #vm: Vm | undefined;
 
-  /** `threads`, one for each vCPU, load in parallel with what follows. */
-  constructor(config: VmConfig, console: SerialConsole, threads = makeVcpuThreads(config.cpus)) {
+  constructor(config: VmConfig, console: SerialConsole, parts: MachineParts = {}) {
     this.#config = config;
     this.#console = console;
     Uart16550.initialise(this.#uart);
     this.#mailboxes = mailboxBuffer(config.cpus);
     this.#mailbox = new HostMailbox(this.#mailboxes, config.cpus);
-    this.#threads = threads;
+    this.#threads = parts.threads ?? makeVcpuThreads(config.cpus);
+    this.#undefinedInstructions = parts.undefinedInstructions;
     for (const thread of this.#threads) thread.ended.then((end) => this.#vcpuEnded(thread.id, end));
     this.ended = this.#first.promise.then((end) => this.#tearDown(end));
   }
@@ -88,6 +97,7 @@ export class Machine {
     const entry = initialRegisters(loaded);
     const pmTimerEpochNs = process.hrtime.bigint();
     for (const thread of this.#threads) {
+      thread.onUndefined = (instruction) => this.#undefinedInstructions?.report(thread.id, instruction);
       thread.start(vm.createVcpu(thread.id), this.#mailbox, {
         mailbox: this.#mailboxes,
         spins: SPINS,
@@ -96,6 +106,7 @@ export class Machine {
         msrs: FIRMWARE_MSRS,
         registers: thread.id === 0 ? { general: entry.registers, special: entry.special } : null,
         pmTimerEpochNs,
+        reportsUndefined: this.#undefinedInstructions !== undefined,
       });
     }
   }

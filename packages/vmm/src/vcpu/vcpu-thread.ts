@@ -4,7 +4,13 @@ import { Worker } from 'node:worker_threads';
 import { UserError } from '@vireo/errors';
 import type { VcpuHandle } from '@vireo/hypervisor';
 import { COMMAND_STOP, type HostMailbox } from './mailbox.ts';
-import type { VcpuEnd, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
+import type {
+  UndefinedInstruction,
+  VcpuEnd,
+  VcpuMessage,
+  VcpuStart,
+  VcpuWorkerData,
+} from './worker-protocol.ts';
 
 /** Beside this file, both as source and in the bundle. */
 const WORKER_URL = new URL(
@@ -38,6 +44,8 @@ export class VcpuThread {
   readonly id: number;
   /** The thread's last word; never rejects. */
   readonly ended: Promise<VcpuEnd>;
+  /** Told of instructions that the engine lacks, if the start asks for it. */
+  onUndefined: ((instruction: UndefinedInstruction) => void) | undefined;
   readonly #worker: Worker;
   #started: { readonly handle: VcpuHandle; readonly mailbox: HostMailbox } | undefined;
 
@@ -48,7 +56,10 @@ export class VcpuThread {
       workerData: { id } satisfies VcpuWorkerData,
     });
     this.ended = new Promise((resolve) => {
-      this.#worker.once('message', resolve);
+      this.#worker.on('message', (message: VcpuMessage) => {
+        if (message.kind !== 'undefined-instruction') resolve(message);
+        else this.onUndefined?.(message.instruction);
+      });
       this.#worker.once('error', (error) => resolve({ kind: 'error', error }));
       const message = `the thread of vCPU ${id} ended without a word`;
       this.#worker.once('exit', () => resolve({ kind: 'error', error: new Error(message) }));

@@ -14,7 +14,8 @@ import { attachLocalDevices } from '../machine/local-devices.ts';
 import { ExitLoop } from './exit-loop.ts';
 import { VcpuMailbox } from './mailbox.ts';
 import { formatRegisters } from './register-dump.ts';
-import type { VcpuEnd, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
+import { onceEach } from './undefined-instructions.ts';
+import type { VcpuEnd, VcpuMessage, VcpuStart, VcpuWorkerData } from './worker-protocol.ts';
 
 const data = workerData as VcpuWorkerData;
 const port = parentPort!;
@@ -29,7 +30,11 @@ port.once('message', async (start: VcpuStart | null) => {
 async function openAndRun(start: VcpuStart): Promise<VcpuEnd> {
   if (start.seed.accelerator === 'kvm') return runVcpu(start, openVcpu);
   const engine = await import('./engine-vcpu.ts');
-  return runVcpu(start, engine.openVcpu);
+  if (!start.reportsUndefined) return runVcpu(start, engine.openVcpu);
+  const onUndefined = onceEach((instruction) =>
+    port.postMessage({ kind: 'undefined-instruction', instruction } satisfies VcpuMessage),
+  );
+  return runVcpu(start, (seed) => engine.openVcpu(seed, onUndefined));
 }
 
 function runVcpu(start: VcpuStart, open: OpenVcpu): VcpuEnd {

@@ -24,7 +24,22 @@ export interface VcpuStart {
   } | null;
   /** Monotonic host time, in nanoseconds, at which the guest's PM timer was 0. */
   readonly pmTimerEpochNs: bigint;
+  /** Whether the thread tells of instructions that the engine lacks. */
+  readonly reportsUndefined: boolean;
 }
+
+/** One that the engine lacks, or none at all. */
+export interface UndefinedInstruction {
+  /** Its linear address. */
+  readonly gva: bigint;
+  /** Disassembled, with its bytes; empty where no memory is. */
+  readonly text: string;
+}
+
+/** What a vCPU's thread says while it runs, and at last. */
+export type VcpuMessage =
+  | { readonly kind: 'undefined-instruction'; readonly instruction: UndefinedInstruction }
+  | VcpuEnd;
 
 /** How a vCPU's thread ended; its last message. */
 export type VcpuEnd =
