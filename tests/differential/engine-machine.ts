@@ -10,6 +10,7 @@ import {
 } from '@vireo/x86-engine/interpreter/interpreter-module';
 import { RecordWriter } from '@vireo/x86-engine/interpreter/record-writer';
 import { listVariants, VariantIndex } from '@vireo/x86-engine/interpreter/variants';
+import { isMisaligned, requiredAlignment } from '@vireo/x86-engine/memory/alignment-check';
 import { FLAG_BIT, setStatusFlags } from '@vireo/x86-engine/status-flags';
 import { bareHost } from '@vireo/x86-engine/testing/bare-host';
 import { instantiate } from '@vireo/x86-engine/testing/test-interpreter';
@@ -23,6 +24,8 @@ const STATE = CPU_STATE_STRIDE_BYTES;
 const TLB = 0x10000;
 const RECORDS = 0x20000;
 const CODE_TABLE = 0x80000;
+/** Stays empty: all accesses are slow ones. */
+const CLOSED_TLB = 0xf0000;
 const MEMORY_PAGES = 16;
 /** All but CF, PF, AF, ZF, SF, OF. */
 const OTHER_FLAGS = ~0x8d5n;
@@ -52,6 +55,8 @@ export class EngineMachine {
   #fault: MemoryFault | undefined;
   #code: Uint8Array | undefined;
   #decoded: Decoded | undefined;
+  /** As with CR0.AM and RFLAGS.AC. */
+  checksAlignment = false;
 
   constructor() {
     const variants = listVariants();
@@ -83,6 +88,7 @@ export class EngineMachine {
     this.#setFlags(rflags);
     this.#view.setBigUint64(STATE + offsetOf('codeBase'), BigInt(LAYOUT.codeGva), true);
     this.#fault = undefined;
+    this.#view.setUint32(STATE + offsetOf('tlb'), this.checksAlignment ? CLOSED_TLB : TLB, true);
     const reason = this.#exports.run(STATE, RECORDS);
     const faulted = reason === EXIT.memoryFault ? this.#fault : undefined;
     return {
@@ -127,24 +133,33 @@ export class EngineMachine {
   }
 
   #fillTlb(): void {
-    this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
     // An empty table: every jump comes back to us.
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     emptyCodeTable(this.#view, CODE_TABLE);
     setFlatSegments(this.#view, STATE);
     // Strings are done to their end.
     this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
-    emptyTlb(this.#bytes, TLB);
+    for (const tlb of [TLB, CLOSED_TLB]) emptyTlb(this.#bytes, tlb);
     for (const { gva, lengthBytes, at, writable } of Object.values(REGIONS))
       for (let page = 0; page < lengthBytes; page += PAGE_BYTES)
         setTlbEntry(this.#view, TLB, { gva: BigInt(gva + page), address: at + page, writable });
   }
 
   #slowAccess(gva: bigint, lengthBytes: number, isWrite: boolean): number {
-    const found = locate({ gva: BigInt.asUintN(64, gva), lengthBytes, isWrite });
-    if (typeof found === 'number') return found;
-    this.#fault = found;
+    const address = BigInt.asUintN(64, gva);
+    const found = locate({ gva: address, lengthBytes, isWrite });
+    const isCanonical = typeof found === 'number' || found.kind !== 'not-canonical';
+    if (isCanonical && this.#isMisaligned(address, lengthBytes))
+      this.#fault = { kind: 'misaligned', address };
+    else if (typeof found === 'number') return found;
+    else this.#fault = found;
     return 0;
+  }
+
+  #isMisaligned(gva: bigint, lengthBytes: number): boolean {
+    if (!this.checksAlignment) return false;
+    const { instruction, operandBits } = this.#decoded!;
+    return isMisaligned(gva, requiredAlignment(instruction.mnemonic, operandBits, lengthBytes));
   }
 
   #setFlags(rflags: bigint): void {

@@ -9,6 +9,7 @@ import { FXSAVE } from './vector-state.ts';
 
 const SEGV_MAPERR = 1;
 const SEGV_ACCERR = 2;
+const BUS_ADRALN = 1;
 const FPE_INTDIV = 1;
 const GP = 13;
 /** AMD lets programs switch off alignment checks with this bit of MXCSR, Intel calls it reserved; so does the engine. */
@@ -37,6 +38,7 @@ function isSameFault({ fault, exception }: EngineResult, native: NativeFault | u
     const { kind, code = native.code } = SIGNALS[exception] ?? {};
     return native.kind === kind && native.code === code && !isPageFault;
   }
+  if (fault!.kind === 'misaligned') return native.kind === 'bus' && native.code === BUS_ADRALN;
   // #GP, and #SS where the stack is meant.
   if (fault!.kind === 'not-canonical')
     return !isPageFault && (native.kind === 'segv' || native.kind === 'bus');

@@ -29,7 +29,7 @@ const ALL: readonly Region[] = Object.values(REGIONS);
 
 export interface MemoryFault {
   /** What is not canonical is no page fault (Intel SDM Vol. 1 §3.3.7.1 "Canonical Addressing"). */
-  readonly kind: 'unmapped' | 'read-only' | 'not-canonical';
+  readonly kind: 'unmapped' | 'read-only' | 'not-canonical' | 'misaligned';
   /** The first byte that could not be accessed: what CR2 is. */
   readonly address: bigint;
 }

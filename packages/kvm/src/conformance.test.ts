@@ -18,12 +18,12 @@ const DEVICE = '/dev/kvm';
 const ALWAYS: readonly Feature[] = ['threads', 'in-kernel-interrupt-controllers'];
 const ON_HARDWARE: readonly Feature[] = [
   ...(['hardware-debug', 'software-breakpoints', 'segment-checks', 'interrupt-shadow'] as const),
-  ...(['reserved-bit-faults', 'prompt-code-changes'] as const),
+  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
 ];
 /**
  * What QEMU 7.2's software emulation, KVM's processor in the lab, does not do as the manuals say: it loads DR7 from the
  * VMCB without arming it and leaves armed what a guest set, does not load the interrupt shadow, intercepts neither INT3
- * nor XSETBV, does not check segment limits, clears P in the error code of reserved bits, and runs on for a while with the
+ * nor XSETBV, does not check segment limits, clears P in the error code of reserved bits, checks no alignment, and runs on for a while with the
  * code that a guest has just rewritten.
  */
 const NOT_IN_QEMU: readonly Feature[] = [...ON_HARDWARE, 'xsave', 'avx'];

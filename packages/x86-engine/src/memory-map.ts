@@ -36,9 +36,9 @@ const VCPU_AREA_BYTES = 24 * MIB;
 export const GUEST_MEMORY = VCPU_AREAS + (MAX_VCPUS + 1) * VCPU_AREA_BYTES;
 export const GUEST_MEMORY_BYTES = MEMORY_BYTES - GUEST_MEMORY;
 
-/** One TLB of data for each of the rights (memory/memory-unit.ts), and behind them two of code. */
+/** One TLB of data for each of the rights (memory/memory-unit.ts), and behind them one that stays empty and two of code. */
 export const TLB_COUNT = 3;
-const TLBS_BYTES = TLB_COUNT * TLB_BYTES + 2 * CODE_TLB_BYTES;
+const TLBS_BYTES = (TLB_COUNT + 1) * TLB_BYTES + 2 * CODE_TLB_BYTES;
 
 /** Stretches of decoded code (assembly/memory-unit/decoded-code.ts). */
 export const STRETCHES = 32768;
@@ -73,6 +73,8 @@ export interface VcpuArea {
   readonly control: number;
   readonly tlbs: number;
   readonly codeTable: number;
+  /** A TLB that stays empty (memory/alignment-check.ts). */
+  readonly closedTlb: number;
   /** A page for accesses that do not go to guest memory directly. */
   readonly scratch: number;
   /** The memory unit's. */
@@ -83,6 +85,7 @@ export interface VcpuArea {
 
 export function vcpuArea(id: number): VcpuArea {
   const tlbs = VCPU_AREAS + id * VCPU_AREA_BYTES;
+  const closedTlb = tlbs + TLB_COUNT * TLB_BYTES;
   const codeTable = tlbs + TLBS_BYTES;
   const scratch = codeTable + CODE_TABLE_BYTES;
   const unit = scratch + PAGE_BYTES;
@@ -90,7 +93,7 @@ export function vcpuArea(id: number): VcpuArea {
   return {
     state: (id + 1) * CPU_STATE_STRIDE_BYTES,
     control: CONTROLS + id * CONTROL_BYTES,
-    ...{ tlbs, codeTable, scratch, unit, records },
+    ...{ tlbs, codeTable, closedTlb, scratch, unit, records },
     recordsBytes: tlbs + VCPU_AREA_BYTES - records,
   };
 }

@@ -21,6 +21,8 @@ export type Feature =
   | 'interrupt-shadow'
   /** Limits and types of segments are checked. */
   | 'segment-checks'
+  /** #AC at privilege level 3. */
+  | 'alignment-checks'
   /** Reserved bits of page-table entries are faults whose error code says that the page is present. */
   | 'reserved-bit-faults'
   /** Code that the vCPU itself rewrites is new at once, without a jump. */

@@ -1,9 +1,9 @@
 /** The interpreter's accesses to memory that its TLB does not serve. */
-import { STATE_LINEAR_MASK, STATE_TLB, TLB_BYTES } from '../../gen/layout';
+import { STATE_LINEAR_MASK, STATE_TLB, TLB_BYTES, TLB_COUNT } from '../../gen/layout';
 import { endAfter, slowRead, slowWrite } from './host';
 import { isWatching } from './tlb';
 import { find, translate, wroteCode } from './translation';
-import { READ, state, tlbs, WRITE } from './vcpu';
+import { READ, state, tlbs, USER, WRITE } from './vcpu';
 
 const PAGE_BYTES: u32 = 4096;
 const ALL_BITS: u64 = ~(0 as u64);
@@ -33,8 +33,13 @@ function readable(gva: u64, lengthBytes: u32): usize {
   return find(gva + left, READ, rights) === first + left ? first : 0;
 }
 
-/** The rights of the running code, whose TLB is in use. */
+/** The rights of the running code, whose TLB is in use: behind the others is that of users with alignment checks. */
 export function rightsNow(): u32 {
+  const tlb = tlbInUse();
+  return tlb === TLB_COUNT ? USER : tlb;
+}
+
+function tlbInUse(): u32 {
   return (load<u32>(state, STATE_TLB) - (tlbs as u32)) / TLB_BYTES;
 }
 
@@ -42,9 +47,9 @@ function crossesPage(gva: u64, lengthBytes: u32): bool {
   return ((gva as u32) & (PAGE_BYTES - 1)) + lengthBytes > PAGE_BYTES;
 }
 
-/** Whether it is nobody's business: no debug register's, and within the address space. */
+/** Whether it is nobody's business: no debug register's, no alignment check's, and within the address space. */
 function isOrdinary(gva: u64, lengthBytes: u32): bool {
-  if (isWatching()) return false;
+  if (isWatching() || tlbInUse() === TLB_COUNT) return false;
   const last = gva + (lengthBytes - 1);
   const mask = load<u64>(state, STATE_LINEAR_MASK);
   return mask === ALL_BITS ? isCanonical(gva) && isCanonical(last) : last <= mask;

@@ -38,7 +38,7 @@ export function dataEntry(rights: u32, gva: u64): usize {
 }
 
 export function codeEntry(rights: u32, gva: u64): usize {
-  const tlb = tlbs + TLB_COUNT * TLB_BYTES + (rights === USER ? 0 : CODE_TLB_BYTES);
+  const tlb = tlbs + (TLB_COUNT + 1) * TLB_BYTES + (rights === USER ? 0 : CODE_TLB_BYTES);
   return tlb + (((gva >>> 12) as usize) & (CODE_TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
 }
 
@@ -83,7 +83,7 @@ function noteLocal(entry: usize): void {
 }
 
 export function empty(): void {
-  memory.fill(tlbs, 0xff, TLB_COUNT * TLB_BYTES + 2 * CODE_TLB_BYTES);
+  memory.fill(tlbs, 0xff, (TLB_COUNT + 1) * TLB_BYTES + 2 * CODE_TLB_BYTES);
   memory.fill(unit + UNIT_LARGE_REGIONS, 0, UNIT_LARGE_REGIONS_BYTES);
   localCount = 0;
 }

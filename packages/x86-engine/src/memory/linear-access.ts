@@ -1,6 +1,7 @@
 /** The system's side's own accesses to memory, by linear addresses (system/processor.ts). */
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { isCanonical, type LinearMemory, type Privilege } from '../system/processor.ts';
+import { isMisaligned } from './alignment-check.ts';
 import type { AccessKind, Rights } from './memory-unit.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 import type { Translations } from './translation.ts';
@@ -11,19 +12,27 @@ const IDLE_BYTE = 0xffn;
 
 type LengthBytes = 1 | 2 | 4 | 8;
 
+/** What accesses depend on, as it is now. */
+export interface AccessMode {
+  /** Those of explicit supervisor accesses, by RFLAGS.AC. */
+  supervisorRights(): Rights;
+  /** Of a user's accesses. */
+  checksAlignment(): boolean;
+}
+
 export class LinearAccess implements LinearMemory {
   readonly #memory: PhysicalMemory;
   readonly #translations: Translations;
-  readonly #supervisorRights: () => Rights;
+  readonly #mode: AccessMode;
 
-  /** `supervisorRights`: those of explicit supervisor accesses now, which depend on RFLAGS.AC. */
-  constructor(memory: PhysicalMemory, translations: Translations, supervisorRights: () => Rights) {
+  constructor(memory: PhysicalMemory, translations: Translations, mode: AccessMode) {
     this.#memory = memory;
     this.#translations = translations;
-    this.#supervisorRights = supervisorRights;
+    this.#mode = mode;
   }
 
   read(gva: bigint, lengthBytes: LengthBytes, privilege: Privilege): bigint {
+    this.#checkAlignment(gva, lengthBytes, privilege);
     const address = this.#whole(gva, lengthBytes, 'read', privilege);
     if (address !== undefined) return this.#load(address, lengthBytes);
     let value = 0n;
@@ -35,6 +44,7 @@ export class LinearAccess implements LinearMemory {
   }
 
   write(gva: bigint, lengthBytes: LengthBytes, value: bigint, privilege: Privilege): void {
+    this.#checkAlignment(gva, lengthBytes, privilege);
     const address = this.#whole(gva, lengthBytes, 'write', privilege);
     if (address !== undefined) {
       this.#store(address, lengthBytes, value);
@@ -51,6 +61,11 @@ export class LinearAccess implements LinearMemory {
   check(gva: bigint, lengthBytes: number, kind: 'read' | 'write', privilege: Privilege): void {
     this.#addressOf(gva, kind, privilege);
     this.#addressOf(gva + BigInt(lengthBytes - 1), kind, privilege);
+  }
+
+  #checkAlignment(gva: bigint, lengthBytes: LengthBytes, privilege: Privilege): void {
+    if (privilege === 'user' && this.#mode.checksAlignment() && isMisaligned(gva, lengthBytes))
+      throw new GuestFault(VECTOR.AC, 0);
   }
 
   /** Where it is in our memory, if it is within a page of memory. */
@@ -73,7 +88,7 @@ export class LinearAccess implements LinearMemory {
   /** The processor's own accesses are a supervisor's, whatever AC says (Intel SDM Vol. 3A §4.6 "Access Rights"). */
   #rights(privilege: Privilege): Rights {
     if (privilege === 'user') return 'user';
-    return privilege === 'system' ? 'supervisor' : this.#supervisorRights();
+    return privilege === 'system' ? 'supervisor' : this.#mode.supervisorRights();
   }
 
   #load(address: number, lengthBytes: LengthBytes): bigint {

@@ -20,6 +20,8 @@ export interface SlowAccessContext {
   isOnStack(record: number): boolean;
   /** Whether it reads the memory that it writes. */
   readsDestination(record: number): boolean;
+  /** Whether alignment checks are on and refuse an access of the instruction. */
+  isMisaligned(record: number, gva: bigint, lengthBytes: number): boolean;
   /** Stops behind the instruction of a record. */
   endAfter(record: number): void;
   /** An access to a page of `Translations.watchedPages`. */
@@ -45,6 +47,7 @@ export class SlowAccess {
     const address = BigInt.asUintN(64, gva);
     if (this.#context.is64Bit && !isCanonicalRange(address, lengthBytes))
       return this.raise(this.#context.isOnStack(record) ? VECTOR.SS : VECTOR.GP, 0);
+    if (this.#context.isMisaligned(record, address, lengthBytes)) return this.raise(VECTOR.AC, 0);
     const parts = this.#parts(kind, address, lengthBytes);
     if (parts === undefined) return 0;
     if (this.#isWatched(address, lengthBytes))

@@ -30,8 +30,10 @@ const store =
     const baseBytes = is64BitMode(processor) ? 8 : 4;
     const { base, limit } = special[name];
     memory.check(a, 2 + baseBytes, 'write', privilege);
-    memory.write(a, 2, BigInt(limit & 0xffff), privilege);
-    memory.write(BigInt.asUintN(64, a + 2n), baseBytes, BigInt.asUintN(baseBytes * 8, base), privilege);
+    // By words: alignment checks see no wider ones, for the base never is where its size wants it.
+    const words = (BigInt.asUintN(baseBytes * 8, base) << 16n) | BigInt(limit & 0xffff);
+    for (let at = 0n; at < 2 + baseBytes; at += 2n)
+      memory.write(BigInt.asUintN(64, a + at), 2, BigInt.asUintN(16, words >> (at * 8n)), privilege);
   };
 
 export const DESCRIPTOR_TABLES = {

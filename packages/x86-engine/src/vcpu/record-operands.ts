@@ -2,6 +2,7 @@
 import { offsetOf } from '../cpu-state.ts';
 import { NO_SEGMENT } from '../flat-segments.ts';
 import type { Variant } from '../interpreter/variants.ts';
+import { requiredAlignment } from '../memory/alignment-check.ts';
 import { RECORD } from '../record.ts';
 import type { PortBytes, StringAccess } from './port-access.ts';
 
@@ -31,6 +32,12 @@ export class RecordOperands {
 
   readsDestination(record: number): boolean {
     return this.#variant(record)?.encoding.operands.some(({ access }) => access === 'read-write') ?? false;
+  }
+
+  /** What alignment checks ask for an access of so many bytes. */
+  alignment(record: number, lengthBytes: number): number {
+    const { instruction, operandBits } = this.#variant(record)!;
+    return requiredAlignment(instruction.mnemonic, operandBits, lengthBytes);
   }
 
   /** `a` and `b` are what INS and OUTS give (x86-isa, ports.ts). */

@@ -19,6 +19,7 @@ import {
 import { RecordWriter } from '../interpreter/record-writer.ts';
 import { listVariants, VariantIndex } from '../interpreter/variants.ts';
 import type { VcpuInterrupts } from '../interrupts/vcpu-interrupts.ts';
+import { checksAlignment, isMisaligned } from '../memory/alignment-check.ts';
 import { DeviceAccess } from '../memory/device-access.ts';
 import { LinearAccess } from '../memory/linear-access.ts';
 import { type MemoryUnit, openMemoryUnit, type Rights } from '../memory/memory-unit.ts';
@@ -31,6 +32,7 @@ import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { OPERATIONS } from '../system/operations.ts';
 import { is64BitMode, operatingMode, privilegeLevel, RFLAGS } from '../system/processor.ts';
 import type { CpuidResult, SystemProcessor } from '../system/system-processor.ts';
+import { emptyTlb } from '../tlb.ts';
 import { ClockMsrs } from './clock-msrs.ts';
 import { CpuSpecialRegisters, StateRegisters } from './cpu-registers.ts';
 import { InnerBus } from './inner-bus.ts';
@@ -102,6 +104,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   #leaves = false;
   #codeBits: 16 | 32 | 64 = 16;
   #codeLimit = 0;
+  #checksAlignment = false;
   #paging = { cr0: -1n, cr3: -1n, cr4: -1n, efer: -1n };
 
   constructor(parts: VcpuParts) {
@@ -126,7 +129,10 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.exports = this.#instantiate(parts);
     this.general = new StateRegisters(this.state, () => this.exports.statusFlags(this.area.state));
     this.special = new CpuSpecialRegisters(this.interrupts ?? new NoApic());
-    this.memory = new LinearAccess(this.physical, this.translations, () => this.#supervisorRights());
+    this.memory = new LinearAccess(this.physical, this.translations, {
+      supervisorRights: () => this.#supervisorRights(),
+      checksAlignment: () => this.#checksAlignment,
+    });
     this.code = new CodeCache(this.area, this.physical, this.unit, {
       writer: new RecordWriter(buffer, this.area.state, new VariantIndex(VARIANTS)),
       fallThrough: fallThroughHandler(VARIANTS),
@@ -261,6 +267,10 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
 
   readsDestination(record: number): boolean {
     return this.#operands.readsDestination(record);
+  }
+
+  isMisaligned(record: number, gva: bigint, lengthBytes: number): boolean {
+    return this.#checksAlignment && isMisaligned(gva, this.#operands.alignment(record, lengthBytes));
   }
 
   endAfter(record: number): void {
@@ -443,7 +453,9 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
 
   #applyRights(): void {
     this.rights = privilegeLevel(this) === 3 ? 'user' : this.#supervisorRights();
-    this.state.setUint32(offsetOf('tlb'), this.translations.tlbOf(this.rights), true);
+    this.#checksAlignment = checksAlignment(this, this.general.otherFlags);
+    const tlb = this.#checksAlignment ? this.area.closedTlb : this.translations.tlbOf(this.rights);
+    this.state.setUint32(offsetOf('tlb'), tlb, true);
   }
 
   #supervisorRights(): Rights {

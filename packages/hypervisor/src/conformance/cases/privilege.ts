@@ -1,9 +1,22 @@
 /** Privilege level 3: what it may not do, and its way to level 0 and back (Intel SDM Vol. 3A §5.5 "Privilege Levels"). */
 import assert from 'node:assert/strict';
-import { type Assembler, addressOf, al, ax, eax, qword, rax, rsp } from '../assembler.ts';
+import {
+  type Assembler,
+  addressOf,
+  al,
+  ax,
+  byte,
+  cr0,
+  dword,
+  eax,
+  qword,
+  rax,
+  rbx,
+  rsp,
+} from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
-import { type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
+import { DATA, type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
 import type { MachineOptions } from '../machine.ts';
 
 /** Goes to privilege level 3 at `user`, on its own stack. */
@@ -86,9 +99,47 @@ const privilegedGate: ConformanceCase = {
   },
 };
 
+const CR0_AM = 1 << 18;
+const RFLAGS_AC = 1 << 18;
+
+/** AC is the user's own to set: POPF does, before the access that faults and behind those that do not. */
+const alignmentCheck: ConformanceCase = {
+  name: 'a misaligned access at privilege level 3 is #AC(0) with CR0.AM and RFLAGS.AC, the handler’s own is not',
+  needs: ['alignment-checks'],
+  run(t) {
+    const setFlags = (a: Assembler, flags: number) => {
+      a.push(flags);
+      a.db(0x9d); // POPFQ
+    };
+    const machine = t.machine({
+      code(a) {
+        a.mov(rax, cr0);
+        a.or(eax, CR0_AM);
+        a.mov(cr0, rax);
+        enterUserMode(a);
+        a.mov(eax, dword(DATA + 1));
+        setFlags(a, RFLAGS_AC | 2);
+        a.mov(eax, dword(DATA + 4));
+        a.mov(al, byte(DATA + 1));
+        setFlags(a, 2);
+        a.mov(qword(DATA + 1), rax);
+        setFlags(a, RFLAGS_AC | 2);
+        a.label('fault');
+        a.mov(qword(DATA + 4), rax);
+        a.label('#AC');
+        a.mov(rbx, qword(DATA + 1));
+        exceptionHandler(a, 17, { errorCode: true });
+      },
+      vectors: { 17: '#AC' },
+    });
+    assert.deepEqual(machine.finish(), [17, 0, machine.program.address('fault')]);
+  },
+};
+
 export const privilegeCases: readonly ConformanceCase[] = [
   userGate,
   privilegedGate,
+  alignmentCheck,
   userFault('HLT at privilege level 3 is #GP(0)', 'long', (a) => a.hlt()),
   userFault('OUT at privilege level 3 without permission is #GP(0)', 'long', (a) => a.out(0x80, al)),
   userFault('CLI at privilege level 3 is #GP(0)', 'protected', (a) => a.cli()),
