@@ -37,7 +37,10 @@ export function chooseCode(random: Random, variant: Variant, window: Window): Te
   const { encoding, operandBits, lock, repeat } = variant;
   const usesMemory = variant.rm !== undefined && variant.rm !== 'register';
   const usesOffset = encoding.operands.some(({ source }) => source === 'offset');
-  const rm = usesMemory && !usesOffset ? chooseForm(random, encoding.forces64) : random.below(16);
+  // MASKMOVDQU's memory is implied, and ModRM names a register.
+  const hasForm =
+    usesMemory && !usesOffset && encoding.operands.every(({ source }) => source !== 'rm-register');
+  const rm = hasForm ? chooseForm(random, encoding.forces64) : random.below(16);
   const target = pickTarget(random, window, usualAlignment(variant));
   const segment = usesMemory ? chooseSegmentOverride(random) : undefined;
   const segmentBases = chooseSegmentBases(random);

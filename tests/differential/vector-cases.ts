@@ -2,6 +2,7 @@
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { chooseState } from './case-generator.ts';
 import { LAYOUT } from './native/address-space.ts';
+import { overriddenBase } from './prefixes.ts';
 import type { Random } from './random.ts';
 import type { TestCase, TestCode, Window } from './test-case.ts';
 import { type Style, VectorOperands } from './vector-operands.ts';
@@ -33,7 +34,10 @@ export function chooseVectorState(random: Random, code: TestCode): TestCase {
   for (let at = 0; at < memory.length; at += VECTOR_BYTES) setVector(data, at, pick());
   prepare(random, variant, data);
   const registers = base.registers.slice();
-  if (variant.instruction.mnemonic.startsWith('MASKMOV')) registers[RDI] = maskedTarget(random, window);
+  if (variant.instruction.mnemonic.startsWith('MASKMOV')) {
+    const base = overriddenBase(code.choice.segment, code.segmentBases);
+    registers[RDI] = maskedTarget(random, window) - BigInt(base);
+  }
   return { ...base, registers, memory, fxsave };
 }
 

@@ -140,7 +140,7 @@ export interface Builder {
   /** Memory that strings are in: the source in DS or the segment of the prefix, the destination in ES. */
   loadString(place: 'source' | 'destination', offset: Value, bits: 8 | 16 | 32 | 64): Value;
   storeString(offset: Value, value: Value): void;
-  /** Bytes of a vector's low `count` ones to the destination, each if its bit of `chosen` is set; faults if any of them could. */
+  /** Bytes of a vector's low `count` ones to where a string's source would be, each if its bit of `chosen` is set; faults if any of them could. */
   storeBytes(offset: Value, value: Value, count: 8 | 16, chosen: Value): void;
   /** Loads and stores before it come before those after it, as other vCPUs see them. */
   fence(): void;

@@ -209,7 +209,7 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
   }
 
   storeBytes(offset: Value, value: Value, count: 8 | 16, chosen: Value): void {
-    const host = this.#translateString('write', 'destination', offset, count * 8);
+    const host = this.#translateString('write', 'source', offset, count * 8);
     for (let place = 0; place < count; place++) {
       this.get(chosen)
         .i32(1 << place)

@@ -29,7 +29,8 @@ export class RecordWriter {
   /** @returns the address after it */
   write(record: number, decoded: Decoded, ripDelta: number, modeBits: ModeBits): number {
     const { encoding, operandBits, lock, modrm, lengthBytes } = decoded;
-    const rm: RmKind = typeof modrm?.rm === 'number' ? 'register' : `memory${decoded.addressBits}`;
+    const isRegister = typeof modrm?.rm === 'number' && !encoding.addressed;
+    const rm: RmKind = isRegister ? 'register' : `memory${decoded.addressBits}`;
     const usesRm = encoding.operands.some(({ source }) => source.startsWith('rm') || source === 'offset');
     const repeat: VariantWish['repeat'] = (encoding.repeatable && decoded.repeat) || 'none';
     const variant = { operandBits, lock, repeat, ...((usesRm || encoding.addressed) && { rm }) };

@@ -19,6 +19,8 @@ export function checksAlignment(processor: Processor, rflags: bigint): boolean {
 export function requiredAlignment(mnemonic: string, operandBits: number, lengthBytes: number): number {
   // Blocks come a page's part at a time.
   if (X87_ENVIRONMENT.test(mnemonic)) return operandBits === 16 ? 2 : 4;
+  // As AMD's processors have it: what is stored are bytes.
+  if (mnemonic === 'MASKMOVDQU') return 8;
   return CHECKED_BY_THEMSELVES.test(mnemonic) ? 1 : alignmentOfLength(lengthBytes);
 }
 

@@ -1,6 +1,13 @@
 /** Fences, prefetches and masked stores (Intel SDM Vol. 1 §10.4.6 "SSE Cacheability Control, Prefetch, and Memory Ordering Instructions", §11.4.4). */
 import type { Builder, Value } from '../builder.ts';
-import { type Encoding, enc, type Feature, type Instruction, instruction } from '../instruction.ts';
+import {
+  addressed,
+  type Encoding,
+  enc,
+  type Feature,
+  type Instruction,
+  instruction,
+} from '../instruction.ts';
 import { address, r } from '../operand.ts';
 
 const RDI = 7;
@@ -58,7 +65,7 @@ const FLUSHES: readonly Instruction[] = [
   ),
 ];
 
-/** Bytes whose mask has its top bit set. If there are none, MASKMOVQ may fault, and AMD's processors let only it do so. */
+/** Bytes whose mask has its top bit set, at DS:RDI or in the segment of the prefix. If there are none, MASKMOVQ may fault, and AMD's processors let only it do so. */
 function storeMasked(e: Builder, value: Value, mask: Value, count: 8 | 16): void {
   const target = e.readRegister(RDI, e.addressBits);
   const chosen = e.vector.bitmask('i8x16', mask);
@@ -89,7 +96,6 @@ export const SSE_CACHE: readonly Instruction[] = [
   ...PREFETCH,
   ...FLUSHES,
   HINTS,
-  /** At DS:RDI by the manual; here at ES:RDI, which differs only with a segment override, and in protected mode without flat segments. */
-  masked('MASKMOVDQU', 'SSE2', enc('RM', '66 0F F7 /r', r('x'), r('xr'))),
-  masked('MASKMOVQ', 'SSE', enc('RM', 'NP 0F F7 /r', r('q'), r('qr'))),
+  masked('MASKMOVDQU', 'SSE2', enc('RM', '66 0F F7 /r', r('x'), r('xr'), addressed)),
+  masked('MASKMOVQ', 'SSE', enc('RM', 'NP 0F F7 /r', r('q'), r('qr'), addressed)),
 ];
