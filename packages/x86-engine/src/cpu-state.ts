@@ -69,6 +69,8 @@ const FIELDS = {
   x87Data: 8,
   /** 11 bits (§8.1.9 "Last Instruction Opcode"). */
   x87Opcode: 4,
+  /** 1 in real-address and virtual-8086 mode, whose x87 environment in memory is another (§8.1.10). */
+  x87RealFormat: 4,
   /** What CR0 and CR4 have switched off (fpu-unavailable.ts). */
   fpuUnavailable: 4,
   /** Intel SDM Vol. 1 §13.3 "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */

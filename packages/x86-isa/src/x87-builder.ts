@@ -87,6 +87,8 @@ export interface X87Builder {
   /** The tag word of 16 bits, or the abridged one of 8, with a bit for each register that is filled. */
   tags(form: 'full' | 'abridged'): Value;
   setTags(form: 'full' | 'abridged', value: Value): void;
+  /** One bit: whether the environment in memory is that of real-address and virtual-8086 mode. */
+  usesRealFormat(): Value;
   pointers(): X87Pointers;
   setPointers(pointers: X87Pointers): void;
   /** ST(i), of 80 bits, whatever its tag says. */

@@ -58,6 +58,10 @@ export class X87State {
     code.store(32, offsetOf('x87Tags'));
   }
 
+  usesRealFormat(): Value {
+    return this.result(1, () => this.code.get(STATE_LOCAL).load(32, offsetOf('x87RealFormat')));
+  }
+
   pointers(): X87Pointers {
     const pointer = (field: 'x87Instruction' | 'x87Data') =>
       this.result(64, () => this.code.get(STATE_LOCAL).load(64, offsetOf(field)));

@@ -22,13 +22,14 @@ export function codeBits(processor: Processor): ModeBits {
 /** Puts segments and masks into the state, where 64-bit mode differs from all others. */
 export function applySegments(state: DataView, processor: Processor): void {
   const { special } = processor;
+  const checks = hasSegmentTypes(processor);
+  state.setUint32(offsetOf('x87RealFormat'), checks ? 0 : 1, true);
   if (is64BitMode(processor)) {
     setFlatSegments(state, 0);
     setBase(state, DATA_SEGMENTS.indexOf('fs'), special.fs.base);
     setBase(state, DATA_SEGMENTS.indexOf('gs'), special.gs.base);
     return;
   }
-  const checks = operatingMode(processor) === 'protected' || operatingMode(processor) === 'long';
   for (const [place, name] of DATA_SEGMENTS.entries()) {
     const segment = special[name];
     setBase(state, place, segment.base);
@@ -39,6 +40,10 @@ export function applySegments(state: DataView, processor: Processor): void {
   setBase(state, NO_SEGMENT, 0n);
   state.setBigUint64(offsetOf('stackMask'), special.ss.defaultBig ? 0xffff_ffffn : 0xffffn, true);
   state.setBigUint64(offsetOf('linearMask'), 0xffff_ffffn, true);
+}
+
+function hasSegmentTypes(processor: Processor): boolean {
+  return operatingMode(processor) === 'protected' || operatingMode(processor) === 'long';
 }
 
 export function setBase(state: DataView, place: number, base: bigint): void {
