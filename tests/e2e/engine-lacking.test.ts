@@ -38,7 +38,7 @@ describe('an instruction that the engine lacks', { timeout: 120_000 }, () => {
   });
 
   test('is nothing to say for who does not ask', async () => {
-    await using guest = GuestSession.onPipes(...argumentsFor(FEW_LACKING));
+    await using guest = GuestSession.onPipes(...argumentsFor(FEW_LACKING, '--cpus', '12'));
     assert.deepEqual(await guest.process.exit, { status: EXIT_STATUS, signal: null });
     assert.equal(guest.process.errors, '');
   });

@@ -25,6 +25,9 @@ const WORKER_URL = new URL(
  */
 export function makeVcpuThreads(cpus: number): VcpuThread[] {
   const threads: VcpuThread[] = [];
+  // What a thread prints is piped into this process's streams, which Node takes for a leak from the eleventh on.
+  for (const stream of [process.stdout, process.stderr])
+    stream.setMaxListeners(stream.getMaxListeners() + cpus);
   try {
     while (threads.length < cpus) threads.push(new VcpuThread(threads.length));
   } catch (error) {
