@@ -1,6 +1,6 @@
 /** The engine's interpreter with the memory that tested code sees on silicon: one instruction at a time. */
 import { emptyCodeTable } from '@vireo/x86-engine/code-table';
-import { CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
+import { CPU_STATE_SPAN_BYTES, CPU_STATE_STRIDE_BYTES, offsetOf } from '@vireo/x86-engine/cpu-state';
 import { EXIT } from '@vireo/x86-engine/exit-reason';
 import { setFlatSegments } from '@vireo/x86-engine/flat-segments';
 import {
@@ -21,7 +21,7 @@ import { LAYOUT } from './native/address-space.ts';
 import type { SegmentBases } from './test-case.ts';
 
 const STATE = CPU_STATE_STRIDE_BYTES;
-const TLB = 0x10000;
+const TLB = 0x18000;
 const RECORDS = 0x20000;
 const CODE_TABLE = 0x80000;
 /** Stays empty: all accesses are slow ones. */
@@ -111,7 +111,7 @@ export class EngineMachine {
 
   /** The vCPU's state, for what few cases look at. */
   get state(): DataView {
-    return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
+    return new DataView(this.#memory.buffer, STATE, CPU_STATE_SPAN_BYTES);
   }
 
   /** The data as it is now, or a part of it or of the border's page. */

@@ -1,8 +1,9 @@
 /**
- * A vCPU's state in the engine's memory: one block each, whose layout is declared here once. Everything that code is
- * generated for finds its fields by these offsets.
+ * A vCPU's state in the engine's memory: a block of two parts each, whose layout is declared here once. Everything that
+ * code is generated for finds its fields by these offsets.
  *
- * The blocks are in the first 64 KiB of memory, so that a decoded record holds the address of a register in 16 bits.
+ * What decoded records have addresses of, 16 bits each, is in the first 64 KiB of memory, and so close together that 64
+ * vCPUs have room there. The other part of each is as far behind it in the next 64 KiB.
  */
 
 interface Field {
@@ -11,7 +12,7 @@ interface Field {
 }
 
 /** In the order in which they lie, each aligned to its size, up to that of a vector. */
-const FIELDS = {
+const NEAR_FIELDS = {
   /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to R15. */
   general: 16 * 8,
   /** Always 0: the base, index or segment base that an address does not have. */
@@ -21,12 +22,19 @@ const FIELDS = {
   /** Of the same, how many bytes may be read and written, from offset 0; 0 where only the slow way knows. */
   segmentReadable: 7 * 8,
   segmentWritable: 7 * 8,
+  /** What the relative addresses of decoded records are relative to. */
+  codeBase: 8,
+  /** R0 to R7, whose low halves are MM0 to MM7: 80 bits each, 16 bytes apart. */
+  x87: 8 * 16,
+  /** XMM0 to XMM15, 32 bytes apart: room for the upper halves of YMM0 to YMM15. */
+  xmm: 16 * 32,
+} as const;
+
+const FAR_FIELDS = {
   /** Ones where linear addresses have bits: 32 or 64 of them. */
   linearMask: 8,
   /** The address of the instruction that is being decoded, or that raised something. */
   rip: 8,
-  /** What the relative addresses of decoded records are relative to. */
-  codeBase: 8,
   /** RFLAGS but for the status flags, which are in the next four (status-flags.ts). */
   otherFlags: 8,
   flagsResult: 8,
@@ -58,12 +66,8 @@ const FIELDS = {
   x87Control: 4,
   x87Status: 4,
   x87Tags: 4,
-  /** R0 to R7, whose low halves are MM0 to MM7: 80 bits each, 16 bytes apart. */
-  x87: 8 * 16,
   /** Of functions that look at a vector's elements one after the other. */
   vectorScratch: 32,
-  /** XMM0 to XMM15, 32 bytes apart: room for the upper halves of YMM0 to YMM15. */
-  xmm: 16 * 32,
   /** Intel SDM Vol. 1 §8.1.8 "x87 FPU Instruction and Data (Operand) Pointers": offsets, without their segments' selectors. */
   x87Instruction: 8,
   x87Data: 8,
@@ -81,25 +85,35 @@ const FIELDS = {
   block: 576,
 } as const;
 
-export type FieldName = keyof typeof FIELDS;
+export type FieldName = keyof typeof NEAR_FIELDS | keyof typeof FAR_FIELDS;
 
 const MOST_ALIGNED_BYTES = 32;
 
-function layOut(): Readonly<Record<FieldName, Field>> {
-  let end = 0;
-  const fields = Object.entries(FIELDS).map(([name, lengthBytes]) => {
+/**
+ * From the one part to the other: not whole pages, for processors take a load for one of what was just stored 4 KiB
+ * away. What is so far from the flags are x87 registers.
+ */
+const FAR = 64 * 1024 + 320;
+
+function layOut(group: Readonly<Record<string, number>>, start: number): readonly [string, Field][] {
+  let end = start;
+  return Object.entries(group).map(([name, lengthBytes]) => {
     const alignment = lengthBytes % MOST_ALIGNED_BYTES === 0 ? MOST_ALIGNED_BYTES : Math.min(lengthBytes, 8);
     const offset = Math.ceil(end / alignment) * alignment;
     end = offset + lengthBytes;
     return [name, { offset, lengthBytes }];
   });
-  return Object.fromEntries(fields) as Record<FieldName, Field>;
 }
 
-export const CPU_STATE = layOut();
+export const CPU_STATE = Object.fromEntries([
+  ...layOut(NEAR_FIELDS, 0),
+  ...layOut(FAR_FIELDS, FAR),
+]) as Readonly<Record<FieldName, Field>>;
 
-/** The distance from one vCPU's block to the next. */
-export const CPU_STATE_STRIDE_BYTES = 2048;
+/** The distance from one vCPU's block to the next: whole cache lines, which no two vCPUs share. */
+export const CPU_STATE_STRIDE_BYTES = 960;
+/** From a block's start to the end of its other part. */
+export const CPU_STATE_SPAN_BYTES = FAR + CPU_STATE_STRIDE_BYTES;
 
 export const XMM_STRIDE_BYTES = 32;
 export const MMX_STRIDE_BYTES = 16;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CPU_STATE_STRIDE_BYTES, offsetOf } from './cpu-state.ts';
+import { CPU_STATE_SPAN_BYTES, CPU_STATE_STRIDE_BYTES, offsetOf } from './cpu-state.ts';
 import { EXTENDED_STATE_BYTES, restoreExtendedState, saveExtendedState } from './extended-state.ts';
 
 const STATE = CPU_STATE_STRIDE_BYTES;
 const XSTATE_BV = 512;
 
-const emptyMemory = () => new DataView(new ArrayBuffer(3 * CPU_STATE_STRIDE_BYTES));
+const emptyMemory = () => new DataView(new ArrayBuffer(2 * STATE + CPU_STATE_SPAN_BYTES));
 
 /** Every byte of the registers is another one; the top is R5. */
 function filledMemory(): DataView {

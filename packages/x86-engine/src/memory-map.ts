@@ -14,26 +14,32 @@ export const PAGE_BYTES = 4096;
 export const MEMORY_LIMITS = { minimumPages: 16, maximumPages: 65536 } as const;
 const MEMORY_BYTES = 65536 * 64 * KIB;
 
-/** As many as have their state in the first 64 KiB, behind the words that all share (cpu-state.ts). */
-export const MAX_VCPUS = (64 * KIB) / CPU_STATE_STRIDE_BYTES - 1;
+/** Their states are in the first 128 KiB, behind the words that all share (cpu-state.ts). */
+export const MAX_VCPUS = 64;
 
 /** What the threads tell each other about vCPUs (vcpu/vcpu-control.ts). */
-export const CONTROLS = 64 * KIB;
+export const CONTROLS = 128 * KIB;
 export const CONTROL_BYTES = 64;
 /** Memory slots (memory/slot-table.ts), and the VM's clock. */
-export const SLOT_TABLE = 68 * KIB;
-export const VM_CLOCK = 80 * KIB;
+export const SLOT_TABLE = 132 * KIB;
+export const VM_CLOCK = 144 * KIB;
 /** Time-stamp counters (cpu-model/tsc.ts), one behind the other. */
-export const TIME_STAMP_COUNTERS = 84 * KIB;
-export const INTERRUPT_CONTROLLERS = 128 * KIB;
+export const TIME_STAMP_COUNTERS = 148 * KIB;
+export const INTERRUPT_CONTROLLERS = 192 * KIB;
 /** A word and a byte for each page of this memory (memory/page-states.ts). */
 export const PAGE_STATES = 1 * MIB;
 export const DIRTY_PAGES = 5 * MIB;
 
 const VCPU_AREAS = 16 * MIB;
-const VCPU_AREA_BYTES = 24 * MIB;
+/**
+ * Most VMs have few vCPUs, whose decoded code finds room for a long time; of many, the later ones have less of it, so that
+ * guest memory does.
+ */
+const ROOMY_VCPUS = 16;
+const ROOMY_AREA_BYTES = 24 * MIB;
+const AREA_BYTES = 11 * MIB;
 /** Guest memory is mapped from here on. */
-export const GUEST_MEMORY = VCPU_AREAS + (MAX_VCPUS + 1) * VCPU_AREA_BYTES;
+export const GUEST_MEMORY = areaOf(MAX_VCPUS).start;
 export const GUEST_MEMORY_BYTES = MEMORY_BYTES - GUEST_MEMORY;
 
 /** One TLB of data for each of the rights (memory/memory-unit.ts), and behind them one that stays empty and two of code. */
@@ -83,8 +89,17 @@ export interface VcpuArea {
   readonly recordsBytes: number;
 }
 
+function areaOf(id: number): { readonly start: number; readonly sizeBytes: number } {
+  const roomy = Math.min(id, ROOMY_VCPUS);
+  return {
+    start: VCPU_AREAS + roomy * ROOMY_AREA_BYTES + (id - roomy) * AREA_BYTES,
+    sizeBytes: id < ROOMY_VCPUS ? ROOMY_AREA_BYTES : AREA_BYTES,
+  };
+}
+
 export function vcpuArea(id: number): VcpuArea {
-  const tlbs = VCPU_AREAS + id * VCPU_AREA_BYTES;
+  const { start, sizeBytes } = areaOf(id);
+  const tlbs = start;
   const closedTlb = tlbs + TLB_COUNT * TLB_BYTES;
   const codeTable = tlbs + TLBS_BYTES;
   const scratch = codeTable + CODE_TABLE_BYTES;
@@ -94,6 +109,6 @@ export function vcpuArea(id: number): VcpuArea {
     state: (id + 1) * CPU_STATE_STRIDE_BYTES,
     control: CONTROLS + id * CONTROL_BYTES,
     ...{ tlbs, codeTable, closedTlb, scratch, unit, records },
-    recordsBytes: tlbs + VCPU_AREA_BYTES - records,
+    recordsBytes: start + sizeBytes - records,
   };
 }

@@ -16,7 +16,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     value: 'ACCEL',
     help: "what runs the processors: kvm, wasm (Vireo's engine) or auto (default: auto)",
   },
-  { name: 'cpus', value: 'N', help: "how many vCPUs, 1 to 64, on Vireo's engine to 31 (default: 1)" },
+  { name: 'cpus', value: 'N', help: 'how many vCPUs, 1 to 64 (default: 1)' },
   { name: 'memory', value: 'SIZE', help: "the guest's memory, such as 512M or 2G (default: 512M)" },
   {
     name: 'kernel',

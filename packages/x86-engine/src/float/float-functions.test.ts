@@ -8,13 +8,14 @@ import { EXCEPTION, MXCSR_INITIAL, ROUND } from './mxcsr.ts';
 
 const STATE = CPU_STATE_STRIDE_BYTES;
 const RC_SHIFT = 13;
+const PAGES = 2;
 
-const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
 const view = new DataView(memory.buffer);
 const functions = instantiate();
 
 function instantiate(): Readonly<Record<string, unknown>> {
-  const module = new ModuleBuilder({ minimumPages: 1, maximumPages: 1 });
+  const module = new ModuleBuilder({ minimumPages: PAGES, maximumPages: PAGES });
   const { binary, sqrt, approximate, resize, settle } = addFloatFunctions(module);
   for (const [name, shapes] of Object.entries(binary)) {
     module.export(`${name}64`, shapes.f64.index);

@@ -20,7 +20,7 @@ const PAGE_BYTES = 4096;
 /** So much of an instruction may be on the next page. */
 const MORE_BYTES = 14;
 const STATE = CPU_STATE_STRIDE_BYTES;
-const TLB = 0x10000;
+const TLB = 0x20000;
 const CODE_TABLE = TLB + TLB_BYTES;
 const RECORDS = CODE_TABLE + CODE_TABLE_BYTES;
 const RECORDS_BYTES = 0x40000;

@@ -15,7 +15,7 @@ export interface LockingVcpuData {
 
 export const MAX_VCPUS = 4;
 /** Where things are: a TLB for all vCPUs, each vCPU's records, and what all of them write. */
-export const TLB = 0x10000;
+export const TLB = 0x14000;
 export const RECORDS = 0x20000;
 export const RECORDS_STRIDE_BYTES = 0x4000;
 export const DATA = 0x30000;

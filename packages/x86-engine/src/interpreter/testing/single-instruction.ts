@@ -1,6 +1,6 @@
 /** The interpreter with a few instructions' handlers only, for tests of what runs one of them with little memory or none. */
 import { decode, type ModeBits, type StatusFlag } from '@vireo/x86-isa';
-import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
+import { CPU_STATE_SPAN_BYTES, CPU_STATE_STRIDE_BYTES, offsetOf } from '../../cpu-state.ts';
 import { EXIT } from '../../exit-reason.ts';
 import { setFlatSegments } from '../../flat-segments.ts';
 import { FLAG_BIT, setStatusFlags } from '../../status-flags.ts';
@@ -13,7 +13,7 @@ import { listVariants, VariantIndex } from '../variants.ts';
 
 const STATE = CPU_STATE_STRIDE_BYTES;
 const RECORDS = 0x8000;
-const TLB = 0x10000;
+const TLB = 0x14000;
 const DATA = TLB + TLB_BYTES;
 const MEMORY_PAGES = 2;
 const PAGE_BYTES = 4096;
@@ -59,7 +59,7 @@ export class SingleInstruction {
 
   /** The vCPU's state. */
   get state(): DataView {
-    return new DataView(this.#memory.buffer, STATE, CPU_STATE_STRIDE_BYTES);
+    return new DataView(this.#memory.buffer, STATE, CPU_STATE_SPAN_BYTES);
   }
 
   /** What is at DATA_GVA. */
