@@ -56,6 +56,12 @@ const FAR_FIELDS = {
   globalGeneration: 4,
   /** Not 0: the system's side has ended the instruction otherwise, and the handler returns. */
   leave: 4,
+  /** What system operations may do without the host, and whether an interrupt waits for IF (interpreter/quick-operations.ts). */
+  privileges: 4,
+  interruptsWait: 4,
+  /** What keeps interrupts away from the instruction at an address; elsewhere nothing does. */
+  shadowRip: 8,
+  shadow: 4,
   /** The vector of the exception that was raised, when that is why the interpreter returned. */
   exceptionVector: 4,
   /** Intel SDM Vol. 1 §10.2.3 "MXCSR Control and Status Register". */
@@ -77,6 +83,8 @@ const FAR_FIELDS = {
   x87RealFormat: 4,
   /** What CR0 and CR4 have switched off (fpu-unavailable.ts). */
   fpuUnavailable: 4,
+  /** Of ES, CS, SS, DS, FS and GS, 16 bits each. */
+  selectors: 16,
   /** Intel SDM Vol. 1 §13.3 "Enabling the XSAVE Feature Set and XSAVE-Enabled Features". */
   xcr0: 8,
   /** A number that an x87 instruction has from memory, or is about to store. */

@@ -18,6 +18,7 @@ export const FLAGS_KIND = {
   inc: 5,
   dec: 6,
   logic: 7,
+  multiply: 8,
 } as const;
 
 export const KIND_MASK = 0xff;

@@ -22,9 +22,9 @@ export type StatusFlag = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';
 
 /**
  * How the six come from operands and result. 'adc' and 'sbb' take the carry as it was before; 'inc' and 'dec' leave CF
- * as it is; 'logic' clears CF, OF and AF.
+ * as it is; 'logic' clears CF, OF and AF; 'multiply' sets CF and OF when the signed product is wider than its operands.
  */
-export type FlagsKind = 'add' | 'adc' | 'sub' | 'sbb' | 'inc' | 'dec' | 'logic';
+export type FlagsKind = 'add' | 'adc' | 'sub' | 'sbb' | 'inc' | 'dec' | 'logic' | 'multiply';
 
 /** The condition codes of Jcc, SETcc and CMOVcc (Intel SDM Vol. 1 §B.1 "Condition Codes"), by their encoding. */
 export type Condition = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15;

@@ -9,10 +9,12 @@ import type { ModuleBuilder } from '../wasm/module-builder.ts';
 const STATE = 0;
 export type FlagFunctions = Readonly<Record<StatusFlag, number>>;
 
-export function addFlagFunctions(module: ModuleBuilder): FlagFunctions {
+/** `multiplyHighSigned`: (a, b) → the upper 64 bits of the product. */
+export function addFlagFunctions(module: ModuleBuilder, multiplyHighSigned: number): FlagFunctions {
+  const isWide = module.add(productIsWide(multiplyHighSigned));
   return {
-    CF: module.add(carry()),
-    OF: module.add(overflow()),
+    CF: module.add(carry(isWide)),
+    OF: module.add(overflow(isWide)),
     AF: module.add(adjust()),
     ZF: module.add(zero()),
     SF: module.add(sign()),
@@ -55,7 +57,16 @@ class FlagCode extends Code {
   }
 }
 
-function carry(): Code {
+/** Whether the signed product of the two operands is wider than the result, which both are as wide as. */
+function productIsWide(multiplyHighSigned: number): Code {
+  const code = new FlagCode();
+  const product = () => code.field64('flagsA').field64('flagsB');
+  product().op(I64.mul).field64('flagsResult').op(I64.ne);
+  product().call(multiplyHighSigned).field64('flagsResult').i64(63n).op(I64.shrS, I64.ne);
+  return code.op(I32.or);
+}
+
+function carry(isWide: number): Code {
   const code = new FlagCode();
   const compare = (first: 'flagsResult' | 'flagsA', second: 'flagsA' | 'flagsB', operation: number) => () =>
     code.field64(first).field64(second).op(operation);
@@ -66,12 +77,13 @@ function carry(): Code {
     .caseOf(['inc', 'dec'], () => code.kind().i32(SAVED_CARRY_SHIFT).op(I32.shrU).i32(1).op(I32.and))
     .caseOf(['adc'], compare('flagsResult', 'flagsA', I64.leU))
     .caseOf(['sbb'], compare('flagsA', 'flagsB', I64.leU))
+    .caseOf(['multiply'], () => code.get(STATE).call(isWide))
     .field64('flagsA')
     .bit64(FLAG_BIT.CF);
 }
 
 /** Overflow: operands of one sign (or, to subtract, of two), and a result of the other. */
-function overflow(): Code {
+function overflow(isWide: number): Code {
   const code = new FlagCode();
   const signs = (other: 'flagsResult' | 'flagsA') => () =>
     code
@@ -86,6 +98,7 @@ function overflow(): Code {
     .caseOf(['sub', 'sbb', 'dec'], signs('flagsA'))
     .caseOf(['add', 'adc', 'inc'], signs('flagsResult'))
     .caseOf(['logic'], () => code.i32(0))
+    .caseOf(['multiply'], () => code.get(STATE).call(isWide))
     .field64('flagsA')
     .bit64(FLAG_BIT.OF);
 }

@@ -23,6 +23,7 @@ import { FlagBuilder, type FlagCalls } from './flag-builder.ts';
 import { FloatOperations } from './float-operations.ts';
 import { RECORD_LOCAL, STATE_LOCAL } from './handler-type.ts';
 import { type Memory, OperandAccess } from './operand-access.ts';
+import { QUICK_OPERATIONS } from './quick-operations.ts';
 import { pushRaise, type RaisedException } from './raise.ts';
 import { pushNextRip, pushRip } from './rip.ts';
 import { addressBitsOf, type OperandBits, type Variant } from './variants.ts';
@@ -35,6 +36,8 @@ import { X87Operations } from './x87-operations.ts';
 export interface Functions extends Memory, FlagCalls {
   readonly vector: VectorFunctions;
   readonly float: FloatFunctions;
+  /** state → all six, at their places in RFLAGS. */
+  readonly statusFlags: number;
   /** (state, record, operation and operand size, a, b) → 64 bits: the host's system operations. */
   readonly system: number;
   readonly bulk: BulkFunctions;
@@ -105,6 +108,26 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
   }
 
   system(operation: SystemOperation, a?: Value, b?: Value): Value {
+    const { code } = this;
+    const quick = QUICK_OPERATIONS[operation];
+    if (quick === undefined) return this.#systemOfHost(operation, a, b);
+    const result = code.local('i64');
+    const operand = a && asWasm(a).local;
+    quick.may(code, operand);
+    code.if(
+      () => {
+        quick.make(code, operand, this.#functions.statusFlags);
+        code.set(result);
+      },
+      () => {
+        this.get(this.#systemOfHost(operation, a, b));
+        code.set(result);
+      },
+    );
+    return asValue({ bits: 64, local: result });
+  }
+
+  #systemOfHost(operation: SystemOperation, a?: Value, b?: Value): Value {
     const { code } = this;
     const call = SYSTEM_OPERATIONS.indexOf(operation) | (this.operandBits << OPERAND_BITS_SHIFT);
     code.get(STATE_LOCAL).get(RECORD_LOCAL).i32(call);

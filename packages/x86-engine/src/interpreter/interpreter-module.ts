@@ -89,14 +89,15 @@ export function makeInterpreter(
   const random = module.importFunction('random', { parameters: [], results: ['i64'] });
   const system = module.importFunction('system', SYSTEM_TYPE);
   const float80 = importFloat80(module);
-  const flags = addFlagFunctions(module);
+  const arithmetic = addArithmeticFunctions(module, random);
+  const flags = addFlagFunctions(module, arithmetic.multiplyHighSigned);
   for (const [flag, index] of Object.entries(flags)) module.export(`flag${flag}`, index);
-  module.export('statusFlags', module.add(statusFlags(flags)));
+  const statusFlags = module.add(statusFlagsFunction(flags));
+  module.export('statusFlags', statusFlags);
   const translateRead = addTranslation(module, 'read', slowRead);
   const translateWrite = addTranslation(module, 'write', slowWrite);
   const functions: Functions = {
-    flags,
-    ...{ translateRead, translateWrite },
+    ...{ flags, statusFlags, translateRead, translateWrite },
     segmentedRead: addSegmented(module, 'read', { translate: translateRead, slow: segmentRead }),
     segmentedWrite: addSegmented(module, 'write', { translate: translateWrite, slow: segmentWrite }),
     block: addBlockFunctions(module, translateRead, translateWrite),
@@ -106,7 +107,7 @@ export function makeInterpreter(
     system,
     bulk: addBulkFunctions(module),
     locked: addLockedFunctions(module),
-    ...addArithmeticFunctions(module, random),
+    ...arithmetic,
     vector: addVectorFunctions(module),
     float: addFloatFunctions(module),
     x87: addX87Functions(module, float80),
@@ -128,7 +129,7 @@ function handler(variant: Variant, functions: Functions, faults: UnitFaults, han
   return builder.code;
 }
 
-function statusFlags(flags: FlagFunctions): Code {
+function statusFlagsFunction(flags: FlagFunctions): Code {
   const code = new Code({ parameters: ['i32'], results: ['i32'] });
   code.i32(0);
   for (const [flag, place] of Object.entries(FLAG_BIT))

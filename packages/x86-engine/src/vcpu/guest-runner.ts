@@ -5,6 +5,7 @@
 import type { IoExit, MmioExit, VcpuExit } from '@vireo/hypervisor';
 import { offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
+import { SHADOW } from '../interpreter/quick-operations.ts';
 import type { InterruptControllers } from '../interrupts/interrupt-controllers.ts';
 import { NO_VECTOR } from '../interrupts/lapic.ts';
 import type { DeviceRequest } from '../memory/device-access.ts';
@@ -16,7 +17,7 @@ import { RFLAGS } from '../system/processor.ts';
 import { CodeFetch, type UndefinedListener } from './code-fetch.ts';
 import { DebugState } from './debug-state.ts';
 import { InnerPortBus } from './inner-bus.ts';
-import { PendingEvents, SHADOW } from './pending-events.ts';
+import { PendingEvents } from './pending-events.ts';
 import { PortAccess } from './port-access.ts';
 import { PENDING } from './vcpu-control.ts';
 import type { RunnerHooks, VcpuCore } from './vcpu-core.ts';
@@ -60,7 +61,7 @@ export class GuestRunner implements RunnerHooks {
   constructor(core: VcpuCore, options: RunnerOptions) {
     this.#core = core;
     const isBoot = core.id === 0 || core.interrupts === null;
-    this.events = new PendingEvents(core.interrupts, isBoot ? 'runnable' : 'uninitialized');
+    this.events = new PendingEvents(core.state, core.interrupts, isBoot ? 'runnable' : 'uninitialized');
     this.#idle = new VcpuIdle(core, this.events, options);
     this.ports = new PortAccess({
       processor: core,
@@ -212,6 +213,7 @@ export class GuestRunner implements RunnerHooks {
       this.debug.hasExecuteBreakpoints;
     if (isSingle) core.end.after(record);
     state.setBigUint64(offsetOf('codeBase'), rip, true);
+    state.setUint32(offsetOf('interruptsWait'), this.#interruptsWait ? 1 : 0, true);
     core.devices.restart();
     const reason = core.exports.run(area.state, record);
     // An instruction that did not come to its end keeps its shadow.
@@ -324,6 +326,11 @@ export class GuestRunner implements RunnerHooks {
     return SHUTDOWN;
   }
 
+  /** Whether something is to be done as soon as IF allows it. */
+  get #interruptsWait(): boolean {
+    return this.interruptWindowRequested || (this.#core.interrupts?.pending ?? 0) !== 0;
+  }
+
   #leaveFor(exit: IoExit, answered: () => void): void {
     this.#exit = exit;
     this.#resume = () => {
@@ -368,23 +375,16 @@ export class GuestRunner implements RunnerHooks {
   }
 
   blockInterrupts(by: 'sti' | 'mov-ss'): void {
-    const { general, interrupts } = this.#core;
-    this.events.setShadow(SHADOW[by], general.rip);
+    this.events.setShadow(SHADOW[by], this.#core.general.rip);
     // Otherwise nothing looks at it before the instruction has ended.
-    if (
-      this.interruptWindowRequested ||
-      this.events.nmiPending ||
-      (interrupts !== null && interrupts.pending !== 0)
-    )
-      this.#core.endAfterOperation();
+    if (this.#interruptsWait || this.events.nmiPending) this.#core.endAfterOperation();
   }
 
   flagsChanged(changed: bigint): void {
     if ((changed & (RFLAGS.IF | RFLAGS.TF)) === 0n) return;
-    const { general, interrupts } = this.#core;
+    const { general } = this.#core;
     if ((general.otherFlags & RFLAGS.TF) !== 0n) this.#core.endAfterOperation();
-    const isWaiting = this.interruptWindowRequested || (interrupts !== null && interrupts.pending !== 0);
-    if ((general.otherFlags & RFLAGS.IF) === 0n || !isWaiting) return;
+    if ((general.otherFlags & RFLAGS.IF) === 0n || !this.#interruptsWait) return;
     this.#attention = true;
     this.#core.endAfterOperation();
   }

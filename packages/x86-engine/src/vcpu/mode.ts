@@ -1,10 +1,11 @@
 /** What the interpreter's state and the translation of addresses take from segments and control registers. */
-import type { Segment } from '@vireo/hypervisor/vcpu-state';
+import type { Segment, SpecialRegisters } from '@vireo/hypervisor/vcpu-state';
 import type { ModeBits } from '@vireo/x86-isa';
 import { offsetOf } from '../cpu-state.ts';
 import { NO_SEGMENT, setFlatSegments } from '../flat-segments.ts';
+import { PRIVILEGE } from '../interpreter/quick-operations.ts';
 import { isCode } from '../system/descriptor.ts';
-import { is64BitMode, operatingMode, type Processor } from '../system/processor.ts';
+import { is64BitMode, operatingMode, type Processor, privilegeLevel } from '../system/processor.ts';
 
 const EXPAND_DOWN = 4;
 /** Of code: readable; of data: writable. */
@@ -44,6 +45,18 @@ export function applySegments(state: DataView, processor: Processor): void {
 
 function hasSegmentTypes(processor: Processor): boolean {
   return operatingMode(processor) === 'protected' || operatingMode(processor) === 'long';
+}
+
+/** PRIVILEGE bits. */
+export function privilegesOf(processor: Processor): number {
+  if (operatingMode(processor) === 'virtual-8086') return 0;
+  return PRIVILEGE.readFlags | (privilegeLevel(processor) === 0 ? PRIVILEGE.interruptFlag : 0);
+}
+
+/** What generated code reads of segment registers. */
+export function applySelectors(state: DataView, special: SpecialRegisters): void {
+  for (const [place, name] of DATA_SEGMENTS.entries())
+    state.setUint16(offsetOf('selectors') + place * 2, special[name].selector, true);
 }
 
 export function setBase(state: DataView, place: number, base: bigint): void {

@@ -4,6 +4,8 @@
  * Exceptions and Interrupts", §8.4.1 "BSP and AP Processors").
  */
 import type { MpState, VcpuEvents } from '@vireo/hypervisor/vcpu-state';
+import { offsetOf } from '../cpu-state.ts';
+import { SHADOW } from '../interpreter/quick-operations.ts';
 import type { VcpuInterrupts } from '../interrupts/vcpu-interrupts.ts';
 import type { GuestEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
@@ -17,13 +19,9 @@ const NONE: VcpuEvents = {
   tripleFaultPending: false,
 };
 
-export const SHADOW = { sti: 1, 'mov-ss': 2 } as const;
-
 export class PendingEvents {
   readonly #interrupts: VcpuInterrupts | null;
-  /** `SHADOW` bits, and the instruction before whose end there is to be no interrupt: elsewhere there is no shadow. */
-  #shadow = 0;
-  #shadowRip = 0n;
+  readonly #state: DataView;
   nmiMasked = false;
   /** On a VM without interrupt controllers. */
   #nmiPending = false;
@@ -33,19 +31,22 @@ export class PendingEvents {
   tripleFault = false;
   mpState: MpState;
 
-  constructor(interrupts: VcpuInterrupts | null, mpState: MpState) {
+  /** `state`: the vCPU's, which has the interrupt shadow. */
+  constructor(state: DataView, interrupts: VcpuInterrupts | null, mpState: MpState) {
+    this.#state = state;
     this.#interrupts = interrupts;
     this.mpState = mpState;
   }
 
   /** `SHADOW` bits that hold at `rip`. */
   shadowAt(rip: bigint): number {
-    return this.#shadow !== 0 && this.#shadowRip === rip ? this.#shadow : 0;
+    const shadow = this.#state.getUint32(offsetOf('shadow'), true);
+    return shadow !== 0 && this.#state.getBigUint64(offsetOf('shadowRip'), true) === rip ? shadow : 0;
   }
 
   setShadow(bits: number, rip: bigint): void {
-    this.#shadow = bits;
-    this.#shadowRip = rip;
+    this.#state.setUint32(offsetOf('shadow'), bits, true);
+    this.#state.setBigUint64(offsetOf('shadowRip'), rip, true);
   }
 
   /** What the host has injected, which comes before everything else. */

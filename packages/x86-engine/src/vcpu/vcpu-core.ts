@@ -36,7 +36,17 @@ import { ClockMsrs } from './clock-msrs.ts';
 import { CpuSpecialRegisters, StateRegisters } from './cpu-registers.ts';
 import { InnerBus } from './inner-bus.ts';
 import { InstructionEnd } from './instruction-end.ts';
-import { applySegments, codeBits, DATA_SEGMENTS, isInside, isReadable, isWritable, setBase } from './mode.ts';
+import {
+  applySegments,
+  applySelectors,
+  codeBits,
+  DATA_SEGMENTS,
+  isInside,
+  isReadable,
+  isWritable,
+  privilegesOf,
+  setBase,
+} from './mode.ts';
 import { VcpuMsrHost } from './msr-host.ts';
 import { NoApic } from './no-apic.ts';
 import type { PortAccess, PortBytes } from './port-access.ts';
@@ -163,6 +173,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.is64Bit = is64BitMode(this);
     if (this.is64Bit && was64Bit) this.applyBases();
     else applySegments(this.state, this);
+    applySelectors(this.state, this.special);
     this.#applyCodeMode();
     this.#applyPaging();
     this.#applyRights();
@@ -455,6 +466,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     this.#checksAlignment = checksAlignment(this, this.general.otherFlags);
     const tlb = this.#checksAlignment ? this.area.closedTlb : this.translations.tlbOf(this.rights);
     this.state.setUint32(offsetOf('tlb'), tlb, true);
+    this.state.setUint32(offsetOf('privileges'), privilegesOf(this), true);
   }
 
   #supervisorRights(): Rights {

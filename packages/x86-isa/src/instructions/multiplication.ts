@@ -28,12 +28,12 @@ function writePair(e: Builder, { high, low }: Halves): void {
   e.writeRegister(RAX, e.binary('or', upper, e.zeroExtend(low, 16)));
 }
 
-/** CF and OF: the product does not fit into its lower half. The other flags are undefined; AMD leaves them. */
+/** CF and OF: the product does not fit into its lower half. The other flags are undefined. */
 function multiplyFlags(e: Builder, kind: 'signed' | 'unsigned', { high, low }: Halves): void {
   const { bits } = low;
   const sign = kind === 'signed' ? e.shift('sar', low, e.constant(8, bits - 1)) : e.constant(bits, 0);
   const overflow = e.compare('ne', high, sign);
-  e.setFlags({ CF: overflow, OF: overflow });
+  e.resultFlags(low, { CF: overflow, OF: overflow });
 }
 
 const MULTIPLY_UNDEFINED = ['SF', 'ZF', 'AF', 'PF'] as const;
@@ -68,9 +68,11 @@ export const IMUL = instruction('IMUL', {
   undefinedFlags: MULTIPLY_UNDEFINED,
   semantics(e, first, second, third) {
     if (second === undefined) return multiplyAccumulator('signed')(e, first!);
-    const product = e.multiplyWide('signed', e.read(second), e.read(third ?? first!));
-    e.write(first!, product.low);
-    multiplyFlags(e, 'signed', product);
+    const a = e.read(second);
+    const b = e.read(third ?? first!);
+    const product = e.binary('mul', a, b);
+    e.write(first!, product);
+    e.statusFlags('multiply', a, b, product);
   },
 });
 
