@@ -12,6 +12,9 @@ const IDLE_BYTE = 0xffn;
 
 type LengthBytes = 1 | 2 | 4 | 8;
 
+/** Else it is of several fields. */
+const isLength = (lengthBytes: number): lengthBytes is LengthBytes => [1, 2, 4, 8].includes(lengthBytes);
+
 /** What accesses depend on, as it is now. */
 export interface AccessMode {
   /** Those of explicit supervisor accesses, by RFLAGS.AC. */
@@ -59,6 +62,7 @@ export class LinearAccess implements LinearMemory {
 
   /** Faults as an access would. */
   check(gva: bigint, lengthBytes: number, kind: 'read' | 'write', privilege: Privilege): void {
+    if (isLength(lengthBytes)) this.#checkAlignment(gva, lengthBytes, privilege);
     this.#addressOf(gva, kind, privilege);
     this.#addressOf(gva + BigInt(lengthBytes - 1), kind, privilege);
   }

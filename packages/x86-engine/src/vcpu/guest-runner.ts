@@ -12,7 +12,7 @@ import type { DeviceRequest } from '../memory/device-access.ts';
 import { DR6, recordDebugException } from '../system/debug-registers.ts';
 import { deliver } from '../system/event-delivery.ts';
 import { type FaultEvent, faultEvent, type GuestEvent } from '../system/guest-event.ts';
-import { VECTOR } from '../system/guest-fault.ts';
+import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { RFLAGS } from '../system/processor.ts';
 import { CodeFetch, type UndefinedListener } from './code-fetch.ts';
 import { DebugState } from './debug-state.ts';
@@ -334,8 +334,9 @@ export class GuestRunner implements RunnerHooks {
   #leaveFor(exit: IoExit, answered: () => void): void {
     this.#exit = exit;
     this.#resume = () => {
-      answered();
-      return this.#traps();
+      // An answer goes to memory that may be there no more.
+      const fault = faultOf(answered);
+      return fault ? this.#deliver(faultEvent(fault.vector, fault.errorCode, fault.gva)) : this.#traps();
     };
     this.#core.leaveAfterOperation();
   }
@@ -409,5 +410,15 @@ export class GuestRunner implements RunnerHooks {
       this.debugChanged();
       this.#core.endAfterOperation();
     }
+  }
+}
+
+function faultOf(operation: () => void): GuestFault | undefined {
+  try {
+    operation();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GuestFault)) throw error;
+    return error;
   }
 }

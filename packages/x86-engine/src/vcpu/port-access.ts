@@ -93,12 +93,16 @@ export class PortAccess {
     if (items === 0) return;
     const at = this.#address(access, general.rdi, ES, items, 'write');
     const finish = () => {
+      const next = general.rip;
+      // What was checked may be gone: page tables are memory, too, and others write them.
+      general.rip = rip;
       for (let item = 0; item < items; item++)
         this.#store(
           at + BigInt(item * access.lengthBytes),
           access.lengthBytes,
           this.#item(item, access.lengthBytes),
         );
+      general.rip = next;
       general.rdi = this.#advanced(general.rdi, access, items);
       this.#count(access, items, rip);
     };
@@ -154,7 +158,10 @@ export class PortAccess {
   ): bigint {
     const gva = this.#host.linear(segment, cut(register, addressBits), items * lengthBytes, kind);
     // Nothing is asked of a device that memory has no room for.
-    this.#host.processor.memory.check(gva, items * lengthBytes, kind, accessPrivilege(this.#host.processor));
+    const privilege = accessPrivilege(this.#host.processor);
+    this.#host.processor.memory.check(gva, lengthBytes, kind, privilege);
+    const last = gva + BigInt((items - 1) * lengthBytes);
+    this.#host.processor.memory.check(last, lengthBytes, kind, privilege);
     return gva;
   }
 
