@@ -39,7 +39,11 @@ const NONE = { guests: 0, exits: {} };
 export async function runHostileGuests(options: HostileRunOptions): Promise<HostileResult> {
   const progress = new SharedArrayBuffer(8);
   const workerData = { ...options, progress } satisfies HostileWorkerData;
-  const worker = new Worker(new URL('./hostile-worker.ts', import.meta.url), { workerData });
+  // What it opens by FFI it closes by Node, which keeps no account of that.
+  const worker = new Worker(new URL('./hostile-worker.ts', import.meta.url), {
+    workerData,
+    trackUnmanagedFds: false,
+  });
   const { promise, resolve } = Promise.withResolvers<HostileResult>();
   let watch: NodeJS.Timeout | undefined;
   worker.on('error', (error) => resolve({ ...NONE, failure: `the thread: ${describe(error)}` }));
