@@ -1,7 +1,12 @@
 /** The interpreter with flat memory and no devices, for tests and measurements: linear addresses are offsets in RAM. */
-
-import { CodeDecoder } from '../code-decoder.ts';
-import { CODE_TABLE_BYTES } from '../code-table.ts';
+import { decode } from '@vireo/x86-isa';
+import {
+  CODE_TABLE_BYTES,
+  CODE_TABLE_ENTRY,
+  CODE_TABLE_ENTRY_BYTES,
+  codeTablePlace,
+  emptyCodeTable,
+} from '../code-table.ts';
 import { CPU_STATE_STRIDE_BYTES, offsetOf } from '../cpu-state.ts';
 import { EXIT } from '../exit-reason.ts';
 import { setFlatSegments } from '../flat-segments.ts';
@@ -23,7 +28,9 @@ const STATE = CPU_STATE_STRIDE_BYTES;
 const TLB = 0x20000;
 const CODE_TABLE = TLB + TLB_BYTES;
 const RECORDS = CODE_TABLE + CODE_TABLE_BYTES;
-const RECORDS_BYTES = 0x40000;
+/** So that a loop comes to several stretches. */
+const MOST_INSTRUCTIONS = 64;
+const ALWAYS_JUMPS = new Set(['JMP', 'RET']);
 const RAM = 0x100000;
 const RAM_BYTES = 0x800000;
 const MEMORY_PAGES = (RAM + RAM_BYTES) / 65536;
@@ -33,7 +40,9 @@ export class FlatMachine {
   readonly #view = new DataView(this.#memory.buffer);
   readonly #bytes = new Uint8Array(this.#memory.buffer);
   readonly #exports: InterpreterExports;
-  readonly #decoder: CodeDecoder;
+  readonly #writer: RecordWriter;
+  readonly #fallThrough: number;
+  #nextRecord = RECORDS;
 
   constructor() {
     const variants = listVariants();
@@ -43,22 +52,19 @@ export class FlatMachine {
       this.#slowAccess(gva, lengthBytes);
     const host = { memory: this.#memory, ...bareHost(slow) };
     this.#exports = instantiate(module, host);
-    const layout = { memory: this.#memory.buffer, codeTable: CODE_TABLE, records: RECORDS };
-    this.#decoder = new CodeDecoder(
-      { ...layout, recordsBytes: RECORDS_BYTES, fallThroughHandler: fallThroughHandler(variants) },
-      new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants)),
-      (gva) => this.#fetch(gva),
-    );
+    this.#writer = new RecordWriter(this.#memory.buffer, STATE, new VariantIndex(variants));
+    this.#fallThrough = fallThroughHandler(variants);
     this.#view.setUint32(STATE + offsetOf('tlb'), TLB, true);
     this.#view.setUint32(STATE + offsetOf('codeTable'), CODE_TABLE, true);
     setFlatSegments(this.#view, STATE);
     this.#view.setUint32(STATE + offsetOf('budget'), 2 ** 31 - 1, true);
     emptyTlb(this.#bytes, TLB);
+    emptyCodeTable(this.#view, CODE_TABLE);
   }
 
+  /** Before anything has run. */
   load(gva: number, bytes: Uint8Array): void {
     this.#bytes.set(bytes, RAM + gva);
-    this.#decoder.clear();
   }
 
   getRegister(number: number): bigint {
@@ -72,8 +78,7 @@ export class FlatMachine {
   /** Runs from one address until it comes to another. @throws Error where the guest cannot go on */
   run(from: bigint, until: bigint): void {
     for (let rip = from; rip !== until; ) {
-      const record = this.#decoder.find(rip, 64);
-      if (record === undefined) throw new Error(`no instruction at 0x${rip.toString(16)}`);
+      const record = this.#decode(rip);
       this.#view.setBigUint64(STATE + offsetOf('codeBase'), rip, true);
       if (this.#exports.run(STATE, record) === EXIT.memoryFault)
         throw new Error('an access outside of memory');
@@ -81,10 +86,24 @@ export class FlatMachine {
     }
   }
 
-  #fetch(gva: bigint): Uint8Array | undefined {
-    if (gva < 0n || gva >= BigInt(RAM_BYTES)) return undefined;
-    const start = RAM + Number(gva);
-    return this.#bytes.slice(start, start - (start % PAGE_BYTES) + PAGE_BYTES + MORE_BYTES);
+  /** A stretch, for jumps to find. @returns its first record */
+  #decode(rip: bigint): number {
+    const start = RAM + Number(rip);
+    const bytes = this.#bytes.slice(start, start - (start % PAGE_BYTES) + PAGE_BYTES + MORE_BYTES);
+    const first = this.#nextRecord;
+    let at = 0;
+    for (let count = 0; count < MOST_INSTRUCTIONS && at < bytes.length - MORE_BYTES; count++) {
+      const decoded = decode(bytes, 64, at);
+      if (typeof decoded === 'string') throw new Error(`no instruction at 0x${rip.toString(16)}`);
+      this.#nextRecord = this.#writer.write(this.#nextRecord, decoded, at, 64);
+      at += decoded.lengthBytes;
+      if (ALWAYS_JUMPS.has(decoded.instruction.mnemonic)) break;
+    }
+    this.#nextRecord = this.#writer.end(this.#nextRecord, this.#fallThrough, at);
+    const entry = CODE_TABLE + codeTablePlace(rip) * CODE_TABLE_ENTRY_BYTES;
+    this.#view.setBigUint64(entry + CODE_TABLE_ENTRY.rip, rip, true);
+    this.#view.setUint32(entry + CODE_TABLE_ENTRY.record, first, true);
+    return first;
   }
 
   #slowAccess(gva: bigint, lengthBytes: number): number {
