@@ -5,7 +5,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Bus } from '@vireo/devices/bus';
-import type { VcpuExit } from '@vireo/hypervisor';
+import type { AcceleratorName, VcpuExit } from '@vireo/hypervisor';
 import type { OpenVcpu, Vcpu } from '@vireo/hypervisor/contract';
 import { openVcpu } from '@vireo/kvm/kvm-vcpu';
 import { HostError } from '@vireo/linux/host-error';
@@ -51,7 +51,8 @@ function runVcpu(start: VcpuStart, open: OpenVcpu): VcpuEnd {
         pmTimerEpochNs: start.pmTimerEpochNs,
       });
       const end = new ExitLoop(vcpu, mailbox, local).run();
-      return end.kind === 'commanded' ? { kind: 'stopped' } : describeFailure(vcpu, end.exit);
+      if (end.kind === 'commanded') return { kind: 'stopped' };
+      return describeFailure(vcpu, end.exit, ACCELERATORS[start.seed.accelerator]);
     } finally {
       vcpu.close();
     }
@@ -75,7 +76,9 @@ function prepare(vcpu: Vcpu, start: VcpuStart): void {
   vcpu.setRegisters(general);
 }
 
-function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
+const ACCELERATORS: Readonly<Record<AcceleratorName, string>> = { kvm: 'KVM', wasm: "Vireo's engine" };
+
+function describeFailure(vcpu: Vcpu, exit: VcpuExit, accelerator: string): VcpuEnd {
   const general = vcpu.getRegisters();
   const registers = formatRegisters(general, vcpu.getSpecialRegisters());
   const at = `rip 0x${general.rip.toString(16)}`;
@@ -97,8 +100,8 @@ function describeFailure(vcpu: Vcpu, exit: VcpuExit): VcpuEnd {
       const bytes = Buffer.from(exit.instructionBytes).toString('hex');
       const what =
         exit.suberror === 1
-          ? 'an instruction that KVM cannot emulate'
-          : `KVM internal error ${exit.suberror}`;
+          ? `an instruction that ${accelerator} cannot emulate`
+          : `internal error ${exit.suberror} of ${accelerator}`;
       return failed('internal-error', `${what} at ${at}${bytes === '' ? '' : ` (${bytes})`}`);
     }
     default:
