@@ -1,6 +1,7 @@
 /**
  * Cases by number: case K of seed S is always the same. The table's variants follow each other with CASES_PER_BATCH cases
- * each: one code with many states, and last another code by itself, after which all of memory is compared.
+ * each: one code with many states, and last another code by itself, after which all of memory is compared; of x87, codes with a
+ * state each.
  */
 import { listVariants, type Variant } from '@vireo/x86-engine/interpreter/variants';
 import { chooseCode } from './case-generator.ts';
@@ -8,6 +9,9 @@ import { type Comparison, compareAll, compareAlone, type Machines, type Outcome 
 import { familyOf } from './families.ts';
 import { Random } from './random.ts';
 import { pickWindow, START_OF_DATA, type TestCode } from './test-case.ts';
+import { generateX87 } from './x87-cases.ts';
+import { compareX87 } from './x87-compare.ts';
+import { isX87 } from './x87-features.ts';
 
 export const CASES_PER_BATCH = 64;
 
@@ -63,10 +67,22 @@ function* outcomes(
 ): Generator<[TestCode, Outcome]> {
   const variant = VARIANTS[place]!;
   const random = new Random((BigInt(seed) << 32n) | BigInt(place));
+  if (isX87(variant)) {
+    yield* x87Outcomes(machines, random, variant);
+    return;
+  }
   const { chooseState } = familyOf(variant);
   const code = chooseCode(random, variant, pickWindow(random));
   const tests = Array.from({ length: CASES_PER_BATCH - 1 }, () => chooseState(random, code));
   for (const outcome of compareAll(machines, code, tests, comparison)) yield [code, outcome];
   const other = chooseCode(random, variant, START_OF_DATA);
   yield [other, compareAlone(machines, other, chooseState(random, other), comparison)];
+}
+
+/** Each with a code of its own; all of memory is compared. */
+function* x87Outcomes(machines: Machines, random: Random, variant: Variant): Generator<[TestCode, Outcome]> {
+  for (let count = 0; count < CASES_PER_BATCH; count++) {
+    const { code, test } = generateX87(random, variant);
+    yield [code, compareX87(machines, code, test)];
+  }
 }

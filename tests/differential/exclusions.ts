@@ -1,7 +1,6 @@
 /** What of the table is not compared with silicon, by rule, and why. */
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
 import { missingOnHost } from './host-features.ts';
-import { isX87 } from './x87-features.ts';
 
 /** Tests beside the engine's sources check their bounds. */
 const APPROXIMATE = /^R(CP|SQRT)(SS|PS)$/;
@@ -14,7 +13,6 @@ export function whyLeftOut(variant: Variant, hiddenToo = false): string | undefi
   if (encoding.modes === 'not-64') return '64-bit mode has no such encoding';
   if (rm === 'memory16') return '64-bit mode has no 16-bit addresses';
   if (needsSystem(variant)) return 'needs privilege, or shows what the kernel made of the system';
-  if (isX87(variant)) return 'compared by x87.test.ts, with cases of its own';
   if (RANDOM.test(mnemonic)) return 'random numbers are not the same twice';
   if (APPROXIMATE.test(mnemonic)) return 'vendors differ in approximations';
   // Intel's processors ignore the prefix, as the engine does; AMD's cut RIP to 16 bits.

@@ -24,7 +24,10 @@ const HEADER = { stateBv: 512, compactionBv: 520, reserved: 528, end: 576 } as c
 /** A case of an instruction that has to do with the x87. */
 export type X87Case = TestCase & { readonly fxsave: Uint8Array };
 
-export function generateX87(random: Random, variant: Variant): X87Case {
+export function generateX87(
+  random: Random,
+  variant: Variant,
+): { readonly code: TestCode; readonly test: X87Case } {
   const code = chooseCode(random, variant, WINDOW);
   const base = chooseState(random, code);
   const operands = new X87Operands(random);
@@ -37,7 +40,7 @@ export function generateX87(random: Random, variant: Variant): X87Case {
   }
   const at = operandAddress(code, registers) - WINDOW.gva;
   if (at >= 0 && at < memory.length) fillOperand(random, operands, variant, memory, at);
-  return { ...base, registers, memory, fxsave: makeState(random, operands) };
+  return { code, test: { ...base, registers, memory, fxsave: makeState(random, operands) } };
 }
 
 /** Where the memory operand is; -1: there is none. */

@@ -11,11 +11,11 @@
  */
 import { offsetOf } from '@vireo/x86-engine/cpu-state';
 import type { Variant } from '@vireo/x86-engine/interpreter/variants';
-import { flagDifference } from './compare.ts';
+import { flagDifference, type Machines, type Outcome } from './compare.ts';
 import type { EngineMachine, EngineResult } from './engine-machine.ts';
 import { LAYOUT } from './native/address-space.ts';
 import type { FaultKind, NativeResult } from './native/case.ts';
-import type { Silicon } from './native/silicon.ts';
+import type { TestCode } from './test-case.ts';
 import { FXSAVE, loadVectors } from './vector-state.ts';
 import type { X87Case } from './x87-cases.ts';
 import { areaAlignment } from './x87-features.ts';
@@ -34,22 +34,33 @@ const MISALIGNED_MASK = 0x2_0000;
 /** State components of the engine's XCR0: x87 and SSE. */
 const XCR0 = 3n;
 
-export function x87CaseDifference(
-  silicon: Silicon,
-  engine: EngineMachine,
-  variant: Variant,
+export function compareX87(
+  { silicon, engine }: Machines,
+  { variant, segmentBases }: TestCode,
   test: X87Case,
-): string | undefined {
+): Outcome {
   const { code, registers, rflags, memory, fxsave } = test;
+  const bases = { fsBase: BigInt(segmentBases.fs), gsBase: BigInt(segmentBases.gs) };
   const native = silicon.run({
     code,
-    state: { registers, rip: BigInt(LAYOUT.codeGva), rflags, fxsave },
+    state: { registers, rip: BigInt(LAYOUT.codeGva), rflags, fxsave, ...bases },
     memory: [{ address: LAYOUT.dataGva, bytes: memory }],
     readBack: [{ address: LAYOUT.dataGva, lengthBytes: LAYOUT.dataLengthBytes }],
     wantsFxsave: true,
   });
   loadState(engine.state, fxsave);
+  engine.setSegmentBases(segmentBases);
   const ours = engine.run(code, registers, rflags, memory);
+  const difference = x87Difference(engine, variant, ours, native);
+  return { test, native, ours, ...(difference !== undefined && { difference }) };
+}
+
+function x87Difference(
+  engine: EngineMachine,
+  variant: Variant,
+  ours: EngineResult | undefined,
+  native: NativeResult,
+): string | undefined {
   if (ours === undefined) return 'the decoder knows no such instruction';
   if (ours.decoded.encoding !== variant.encoding) return `decoded as ${ours.decoded.encoding.notation}`;
   if (ours.exception === GP && takesMisalignedMask(native)) return undefined;

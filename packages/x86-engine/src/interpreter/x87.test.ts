@@ -1,4 +1,4 @@
-/** What of x87, and of what saves its state, a program on silicon cannot show: tests/differential/x87.test.ts has the rest. */
+/** What of x87, and of what saves its state, a program on silicon cannot show: tests/differential has the rest. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ModeBits } from '@vireo/x86-isa';
