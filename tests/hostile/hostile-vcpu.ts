@@ -1,13 +1,11 @@
-/** One vCPU that a thread of fuzz.ts runs, with one guest after the other. */
+/** One vCPU that a thread of hostile-run.ts runs, with one guest after the other. */
 import assert from 'node:assert/strict';
-import { closeSync } from 'node:fs';
-import { openEngine } from '@vireo/engine-host';
-import type { Vcpu, VcpuExit, Vm } from '@vireo/hypervisor';
-import { Mapping, memoryFile } from '@vireo/linux';
+import { openVcpu } from '@vireo/engine-host';
+import type { CpuidEntry, Vcpu, VcpuExit, VcpuSeed } from '@vireo/hypervisor';
+import { Mapping } from '@vireo/linux';
 import { Random } from '../differential/random.ts';
-import { makeGuest, RAM_BYTES, ROM_BYTES, ROM_GPA, randomEvents } from './random-guest.ts';
+import { makeGuest, RAM_BYTES, randomEvents } from './random-guest.ts';
 
-const MEMORY_BYTES = RAM_BYTES + ROM_BYTES;
 /** Of one guest. A kick ends a run, so a guest takes as long as so many kicks at most. */
 const MOST_RUNS = 400;
 const MOST_KICKS = 3;
@@ -23,37 +21,26 @@ const EXITS: readonly VcpuExit['kind'][] = [
 ];
 const MPS = ['runnable', 'runnable', 'runnable', 'halted', 'uninitialized', 'init-received'] as const;
 
-export class HostileVcpu implements Disposable {
-  readonly #vm: Vm;
-  readonly #mapping: Mapping;
-  readonly #fd = memoryFile('vireo-hostile', MEMORY_BYTES);
+/** What a thread needs for one. */
+export interface HostileVcpuParts {
+  readonly seed: VcpuSeed;
+  readonly cpuid: readonly CpuidEntry[];
+  /** The VM's memory, for the thread that is to fill it. */
+  readonly memoryFd: number | null;
+}
+
+export class HostileVcpu {
   readonly #memory: Uint8Array;
-  readonly vcpu: Vcpu;
+  readonly #vcpu: Vcpu;
   readonly exits = new Map<VcpuExit['kind'], number>();
 
-  private constructor(vm: Vm) {
-    this.#vm = vm;
-    const fd = this.#fd;
-    this.#mapping = Mapping.map({ fd, lengthBytes: MEMORY_BYTES });
-    const { hva, buffer } = this.#mapping;
-    const backing = { fd, fdOffset: 0, hva, sizeBytes: MEMORY_BYTES, buffer };
-    this.#memory = new Uint8Array(buffer);
-    vm.setMemorySlot({ id: 0, gpa: 0, sizeBytes: RAM_BYTES, backing, backingOffset: 0, logDirtyPages: true });
-    const rom = { id: 1, gpa: ROM_GPA, sizeBytes: ROM_BYTES, backing, backingOffset: RAM_BYTES };
-    vm.setMemorySlot({ ...rom, readonly: true });
-    this.vcpu = vm.createVcpu(0).open();
-  }
-
-  static async open(): Promise<HostileVcpu> {
-    const engine = await openEngine();
-    const hostile = new HostileVcpu(engine.createVm({ interruptControllers: 'in-kernel' }));
-    hostile.vcpu.setCpuid(engine.supportedCpuid());
-    return hostile;
-  }
-
-  /** Whom the watching thread is to kick. */
-  get seed() {
-    return this.#vm.createVcpu(0).seed;
+  constructor({ seed, cpuid, memoryFd }: HostileVcpuParts) {
+    this.#memory =
+      memoryFd === null
+        ? new Uint8Array(RAM_BYTES)
+        : new Uint8Array(Mapping.map({ fd: memoryFd, lengthBytes: RAM_BYTES }).buffer);
+    this.#vcpu = openVcpu(seed);
+    this.#vcpu.setCpuid(cpuid);
   }
 
   /** `beat`: called at each return from the guest. */
@@ -62,7 +49,7 @@ export class HostileVcpu implements Disposable {
     this.#prepare(random);
     let kicks = 0;
     for (let runs = 0; runs < MOST_RUNS && kicks < MOST_KICKS; runs++) {
-      const exit = this.vcpu.run();
+      const exit = this.#vcpu.run();
       beat();
       assert.ok(EXITS.includes(exit.kind), `exit ${exit.kind}`);
       this.exits.set(exit.kind, (this.exits.get(exit.kind) ?? 0) + 1);
@@ -71,12 +58,12 @@ export class HostileVcpu implements Disposable {
       else answer(random, exit);
       if (random.chance(64)) this.#disturb(random);
     }
-    this.vcpu.save();
+    this.#vcpu.save();
   }
 
   #prepare(random: Random): void {
-    const { vcpu } = this;
-    const { general, special } = makeGuest(random, this.#memory.subarray(0, RAM_BYTES));
+    const vcpu = this.#vcpu;
+    const { general, special } = makeGuest(random, this.#memory);
     vcpu.setEvents(NO_EVENTS);
     vcpu.setSpecialRegisters(special);
     vcpu.setRegisters(general);
@@ -92,10 +79,10 @@ export class HostileVcpu implements Disposable {
 
   /** The values of MSRs may be refused. */
   #setMsrs(random: Random): void {
-    for (const { index } of this.vcpu.getMsrs(MSRS)) {
+    for (const { index } of this.#vcpu.getMsrs(MSRS)) {
       if (!random.chance(4)) continue;
       try {
-        this.vcpu.setMsrs([{ index, value: random.operand() }]);
+        this.#vcpu.setMsrs([{ index, value: random.operand() }]);
       } catch (error) {
         if (!(error instanceof RangeError) || !/refuses the value/.test(error.message)) throw error;
       }
@@ -104,29 +91,19 @@ export class HostileVcpu implements Disposable {
 
   /** What the host may do between two runs. */
   #disturb(random: Random): void {
-    switch (random.below(5)) {
+    switch (random.below(4)) {
       case 0:
-        this.vcpu.setEvents(randomEvents(random));
+        this.#vcpu.setEvents(randomEvents(random));
         break;
       case 1:
-        this.vcpu.injectNmi();
+        this.#vcpu.injectNmi();
         break;
       case 2:
-        this.vcpu.requestInterruptWindow(random.chance(2));
-        break;
-      case 3:
-        this.#vm.takeDirtyLog(0);
+        this.#vcpu.requestInterruptWindow(random.chance(2));
         break;
       default:
-        this.#vm.signalMsi({ address: 0xfee0_0000n, data: random.below(0x1_0000) });
+        this.#vcpu.interrupts.signalMsi({ address: 0xfee0_0000n, data: random.below(0x1_0000) });
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.vcpu.close();
-    this.#vm.close();
-    this.#mapping.unmap();
-    closeSync(this.#fd);
   }
 }
 
