@@ -3,12 +3,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Hypervisor, MemorySlot } from '@vireo/hypervisor';
-import { addressOf, mmap } from '@vireo/linux';
+import { addressOf, HostError, mmap } from '@vireo/linux';
 import { Engine, type EngineHost } from '@vireo/x86-engine/engine';
 import { MEMORY_LIMITS } from '@vireo/x86-engine/memory-map';
 import { THREAD } from './vcpu.ts';
 
 const BESIDE = new URL('./', import.meta.url);
+const ENOMEM = 12;
+const PAGES_PER_GIB = 2 ** 14;
 const PACKAGES = pathToFileURL(join(import.meta.dirname, '../../', '/'));
 /** What the interpreter is made from. */
 const SOURCES = ['x86-isa/src/', 'x86-engine/src/'];
@@ -22,7 +24,7 @@ export async function openEngine(): Promise<Hypervisor> {
     float80: new WebAssembly.Module(readBuilt('float80')),
     memoryUnit: await loadMemoryUnit(),
   };
-  return new Engine({ modules, thread: THREAD, map, unmap });
+  return new Engine({ modules, thread: THREAD, allocate, map, unmap });
 }
 
 /** As it was built, unless its sources have changed since: then it is made anew, for this process. */
@@ -61,6 +63,19 @@ function isNewerThanSources(built: URL): boolean {
       (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs < mtimeMs,
     );
   });
+}
+
+/** It takes addresses only; V8 says of no other reason for a refusal. @throws HostError */
+function allocate(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new HostError('mmap', ENOMEM, {
+      subject: `of the engine's ${pages / PAGES_PER_GIB} GiB of addresses`,
+      advice: 'Raise the limit on the address space of this process (ulimit -v).',
+    });
+  }
 }
 
 function map(memory: WebAssembly.Memory, address: number, slot: MemorySlot): void {

@@ -29,6 +29,8 @@ const GIB = 2 ** 30;
 export interface EngineHost {
   readonly thread: EngineThread;
   readonly modules: EngineModules;
+  /** Shared memory of so many pages of 64 KiB. */
+  allocate(pages: number): WebAssembly.Memory;
   /** Maps a slot's memory at an address of the engine's memory, shared. */
   map(memory: WebAssembly.Memory, address: number, slot: MemorySlot): void;
   /** The range is to hold nothing, and take no memory. */
@@ -54,11 +56,7 @@ export class EngineVm implements Vm {
   constructor(id: number, host: EngineHost, options: VmOptions) {
     this.id = id;
     this.#host = host;
-    this.#memory = new WebAssembly.Memory({
-      initial: MEMORY_LIMITS.maximumPages,
-      maximum: MEMORY_LIMITS.maximumPages,
-      shared: true,
-    });
+    this.#memory = host.allocate(MEMORY_LIMITS.maximumPages);
     this.#buffer = this.#memory.buffer as SharedArrayBuffer;
     this.#table = new SlotTable(this.#buffer);
     this.#states = new PageStates(this.#buffer);
