@@ -123,6 +123,7 @@ export class GuestRunner implements RunnerHooks {
   #runGuest(): VcpuExit {
     this.#prepare();
     this.#attention = true;
+    this.#dropResumeFlag();
     for (;;) {
       const exit = this.#attendTo() ?? this.#step();
       if (exit !== undefined) return exit;
@@ -301,14 +302,21 @@ export class GuestRunner implements RunnerHooks {
     return this.#deliver(faultEvent(VECTOR.DB));
   }
 
+  /** It holds back the breakpoints of one instruction (Intel SDM Vol. 3B §17.3.1.1); without breakpoints nobody takes it back. */
+  #dropResumeFlag(): void {
+    if (this.debug.hasExecuteBreakpoints) return;
+    const { general } = this.#core;
+    if ((general.otherFlags & RFLAGS.RF) !== 0n) general.rflags &= ~RFLAGS.RF;
+  }
+
   #executeBreakpoint(): VcpuExit | undefined | 'passed' {
-    const hits = this.debug.executes(this.#code.linearRip);
-    if (hits === 0n) return 'passed';
     const { general } = this.#core;
     if ((general.otherFlags & RFLAGS.RF) !== 0n) {
       general.rflags &= ~RFLAGS.RF;
       return 'passed';
     }
+    const hits = this.debug.executes(this.#code.linearRip);
+    if (hits === 0n) return 'passed';
     if (this.debug.isDebuggers) return this.debug.exit(1, this.#code.linearRip, hits);
     recordDebugException(this.debug.registers, hits);
     return this.#deliver(faultEvent(VECTOR.DB));
@@ -402,6 +410,7 @@ export class GuestRunner implements RunnerHooks {
   }
 
   did(operation: string): void {
+    if (operation === 'interruptReturn') this.#dropResumeFlag();
     if (operation === 'interruptReturn' && this.events.nmiMasked) {
       this.events.nmiMasked = false;
       this.#attention = true;

@@ -1,11 +1,26 @@
 /** Stops that a debugger asks for (Intel SDM Vol. 3B §17.2 "Debug Registers"). */
 import assert from 'node:assert/strict';
 import type { HardwareBreakpoint } from '../../contract.ts';
-import { al, dr6, dword, eax, ebx, ecx, edx, esi, rax, rbx, rsp } from '../assembler.ts';
+import {
+  type Assembler,
+  addressOf,
+  al,
+  dr6,
+  dword,
+  eax,
+  ebx,
+  ecx,
+  edx,
+  esi,
+  qword,
+  rax,
+  rbx,
+  rsp,
+} from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { exitValue } from '../exit-data.ts';
 import { done, report, reportEax } from '../guest-code.ts';
-import { CODE, DATA } from '../guest-layout.ts';
+import { CODE, DATA, SELECTORS } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
 import { address, DB, DR6_HITS, stop } from './debug-stop.ts';
 
@@ -175,6 +190,58 @@ const execute: ConformanceCase = {
   },
 };
 
+/** IRET to a label with the resume flag set. */
+function returnResuming(a: Assembler, label: string): void {
+  a.mov(rax, rsp);
+  a.push(SELECTORS.data);
+  a.push(rax);
+  a.push(2 | Number(FLAG_RESUME));
+  a.push(SELECTORS.code64);
+  a.push(addressOf(label));
+  a.iret(64);
+}
+
+const resumeFlag: ConformanceCase = {
+  name: 'the resume flag holds for one instruction: an interrupt behind it does not save it',
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        returnResuming(a, 'resumed');
+        a.label('resumed');
+        a.nop();
+        a.int(0x40);
+        a.label('handler');
+        a.mov(rax, qword(rsp, 16)); // RFLAGS
+        reportEax(a);
+        done(a);
+      },
+      vectors: { 64: 'handler' },
+    });
+    assert.deepEqual(machine.finish(), [2]);
+  },
+};
+
+const resumeOnce: ConformanceCase = {
+  name: 'a breakpoint behind the instruction that the resume flag is for is hit',
+  needs: ['hardware-debug'],
+  run(t) {
+    const machine = t.machine({
+      code(a) {
+        returnResuming(a, 'resumed');
+        a.label('resumed');
+        a.nop();
+        a.label('stop');
+        a.nop();
+        done(a);
+      },
+    });
+    machine.cpu.setGuestDebug({ hardwareBreakpoints: [executeAt(machine, 'stop')] });
+    checkExecuteStop(machine, 'stop', 0);
+    machine.cpu.setGuestDebug({});
+    machine.expectDone();
+  },
+};
+
 const INT3_GUEST: MachineOptions = {
   code(a) {
     a.mov(eax, 1);
@@ -265,6 +332,8 @@ export const debugCases: readonly ConformanceCase[] = [
   stepsRealMode,
   executeEmulated,
   execute,
+  resumeFlag,
+  resumeOnce,
   int3,
   patched,
   guestTrap,
