@@ -1,24 +1,5 @@
 /** The conformance suite on the engine: all of it, since nothing of it depends on the host. */
-import { type ConformanceSubject, type Feature, registerConformance } from '@vireo/hypervisor/conformance';
-import { openEngine } from './index.ts';
-import { MemoryFiles } from './testing/memory-files.ts';
+import { registerConformance } from '@vireo/hypervisor/conformance';
+import { engineSubject } from './testing/conformance-subject.ts';
 
-/** All but AVX. */
-const FEATURES: readonly Feature[] = [
-  ...(['threads', 'in-kernel-interrupt-controllers', 'tsc-deadline', 'x2apic', 'readonly-memory'] as const),
-  ...(['hardware-debug', 'software-breakpoints', 'interrupt-shadow', 'segment-checks', 'kvmclock'] as const),
-  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
-  ...(['cmpxchg16b', 'x87', 'sse', 'xsave', 'smep', 'smap', 'invpcid', '1-gib-pages'] as const),
-];
-
-const files = new MemoryFiles();
-const subject: ConformanceSubject = {
-  name: 'engine',
-  hypervisor: await openEngine(),
-  features: new Set(FEATURES),
-  workerModule: import.meta.resolve('@vireo/engine-host'),
-  allocate: (sizeBytes) => files.allocate(sizeBytes),
-  free: (backing) => files.free(backing),
-};
-
-registerConformance(subject);
+registerConformance(await engineSubject());

@@ -7,6 +7,8 @@ import type { WorkerPool } from './worker-pool.ts';
 
 export class CaseContext {
   readonly subject: ConformanceSubject;
+  /** Where guests are moved to: this subject, if it is not told of another. */
+  destination: CaseContext = this;
   readonly #watchdog: Watchdog;
   readonly #pool: WorkerPool;
   readonly #note: (text: string) => void;

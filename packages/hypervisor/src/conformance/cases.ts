@@ -21,6 +21,8 @@ import { memorySlotCases } from './cases/memory-slots.ts';
 import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
 import { modeCases } from './cases/modes.ts';
+import { movedRegisterCases } from './cases/moved-registers.ts';
+import { moveThreadCases } from './cases/moves-between-threads.ts';
 import { msrCases } from './cases/msrs.ts';
 import { nestedExceptionCases } from './cases/nested-exceptions.ts';
 import { pageFaultCases } from './cases/page-faults.ts';
@@ -34,6 +36,7 @@ import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts'
 import { selfModifyingCodeCases } from './cases/self-modifying-code.ts';
 import { smpCases } from './cases/smp.ts';
 import { translationCacheCases } from './cases/translation-caches.ts';
+import { travellerCases } from './cases/travelling-guest.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
 import { wakeCases } from './cases/wake.ts';
 import { watchpointCases } from './cases/watchpoints.ts';
@@ -66,7 +69,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'memory slots': memorySlotCases,
   'dirty log': dirtyLogCases,
   'kicks and completion': kickCases,
-  'save and restore': saveRestoreCases,
+  'save and restore': [...saveRestoreCases, ...movedRegisterCases, ...moveThreadCases, ...travellerCases],
   'save and restore with controllers': saveRestoreControllerCases,
   'events in delivery': eventCases,
   'debug stops': debugCases,

@@ -84,7 +84,8 @@ export class Machine {
   }
 
   setup(): VcpuSetup {
-    const supported = this.#subject.hypervisor.supportedCpuid();
+    const { guestCpuid, hypervisor } = this.#subject;
+    const supported = guestCpuid?.map((entry) => ({ ...entry })) ?? hypervisor.supportedCpuid();
     return { cpuid: this.#options.cpuid?.(supported) ?? supported };
   }
 

@@ -1,6 +1,7 @@
 /** What the suite is run against. */
 import type { MemoryBacking } from '@vireo/guest-memory';
 import type { Hypervisor } from '../contract.ts';
+import type { CpuidEntry } from '../vcpu-state.ts';
 
 /**
  * What a case needs beyond integer code and the contract's basic duties. An implementation or a host that lacks one
@@ -48,4 +49,6 @@ export interface ConformanceSubject {
   /** URL of a module that exports `openVcpu` (`OpenVcpu`) and `openKick` (`OpenKick`). */
   readonly workerModule: string;
   readonly features: ReadonlySet<Feature>;
+  /** What guests are shown, if that is less than what the hypervisor supports. */
+  readonly guestCpuid?: readonly CpuidEntry[];
 }

@@ -57,6 +57,7 @@ export class VcpuThread {
   #answers: PromiseWithResolvers<unknown>[] = [];
   #stopped: StoppedRun | undefined;
   #failure: Error | undefined;
+  #isClosed = false;
 
   private constructor(pool: WorkerPool, worker: Worker, handle: VcpuHandle, checkTime: () => void) {
     this.#pool = pool;
@@ -126,6 +127,7 @@ export class VcpuThread {
   /** For a failure: stops the vCPU if it runs; its registers and last exit. */
   async describe(): Promise<string> {
     if (this.#failure) return `vCPU ${this.handle.id}: ${this.#failure.message}`;
+    if (this.#isClosed) return `vCPU ${this.handle.id}: closed`;
     Atomics.store(this.#control, CONTROL_STOP, 1);
     this.handle.kick();
     const registers = await this.call('getRegisters'); // served after the run
@@ -135,9 +137,10 @@ export class VcpuThread {
     return `vCPU ${this.handle.id}: ${mpState}, ${list.join(', ')}; last exit: ${exit}`;
   }
 
-  /** Closes the vCPU; its worker goes back to the pool. */
+  /** Closes the vCPU; its worker goes back to the pool. Once is enough. */
   async close(): Promise<void> {
-    if (this.#failure) return;
+    if (this.#failure || this.#isClosed) return;
+    this.#isClosed = true;
     Atomics.store(this.#control, CONTROL_STOP, 1);
     this.handle.kick();
     await this.#request({ kind: 'close' });

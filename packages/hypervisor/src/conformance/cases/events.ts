@@ -110,11 +110,12 @@ const shadow: ConformanceCase = {
   },
 };
 
+/** Those that move a guest. */
+export const eventMoveCases: readonly ConformanceCase[] = [injectedMoves, pendingNmi, shadow];
+
 export const eventCases: readonly ConformanceCase[] = [
   injected,
-  injectedMoves,
   pendingPayload,
-  pendingNmi,
   maskedNmi,
-  shadow,
+  ...eventMoveCases,
 ];

@@ -1,11 +1,11 @@
 /**
  * The move of a guest in the middle of its run: state saved, through its JSON form, restored into a new VM with the
- * same memory. The guest must end as one that was never disturbed.
+ * same memory, of the same accelerator or of another. The guest must end as one that was never disturbed.
  */
 import assert from 'node:assert/strict';
 import type { VcpuExit } from '../../exits.ts';
-import { interruptControllerStateFormat, vcpuStateFormat } from '../../state-json.ts';
-import type { GeneralRegisters } from '../../vcpu-state.ts';
+import { clockStateFormat, interruptControllerStateFormat, vcpuStateFormat } from '../../state-json.ts';
+import type { GeneralRegisters, VcpuState } from '../../vcpu-state.ts';
 import type { CaseContext } from '../case-context.ts';
 import { exitValue, isDone, isReport } from '../exit-data.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
@@ -78,19 +78,33 @@ export class Play {
 
 /** A new machine with the memory and the state of another; the program is already in the memory. */
 export function moveToNewMachine(t: CaseContext, from: Machine, options: MachineOptions): Machine {
-  const inKernel = options.interruptControllers === 'in-kernel';
-  const controllers = inKernel
-    ? interruptControllerStateFormat.encode(from.vm.getInterruptControllers())
-    : undefined;
-  const state = vcpuStateFormat.encode(from.cpu.save());
-  const to = t.machine(options);
+  const state = from.cpu.save();
+  const to = moveAllButVcpus(t, from, options);
+  to.openBare().restore(throughJson(state));
+  return to;
+}
+
+/** Memory, clock and interrupt controllers, with which the vCPUs' states are to be restored. */
+export function moveAllButVcpus(
+  t: CaseContext,
+  from: Machine,
+  options: MachineOptions,
+  vcpus: readonly number[] = [0],
+): Machine {
+  const to = t.destination.machine(options);
   const { sizeBytes } = from.backing;
   to.memory.write(0, from.memory.view(0, sizeBytes));
-  const cpu = to.openBare();
-  if (controllers !== undefined)
-    to.vm.setInterruptControllers(interruptControllerStateFormat.decode(controllers));
-  cpu.restore(vcpuStateFormat.decode(state));
+  to.vm.setClock(clockStateFormat.decode(clockStateFormat.encode(from.vm.getClock())));
+  if (options.interruptControllers !== 'in-kernel') return to;
+  const controllers = interruptControllerStateFormat.encode(from.vm.getInterruptControllers());
+  // An interrupt that waits there is sent at once, to a vCPU that exists.
+  for (const id of vcpus) to.handle(id);
+  to.vm.setInterruptControllers(interruptControllerStateFormat.decode(controllers));
   return to;
+}
+
+export function throughJson(state: VcpuState): VcpuState {
+  return vcpuStateFormat.decode(vcpuStateFormat.encode(state));
 }
 
 /** Plays a scenario undisturbed and with a move, and compares. */

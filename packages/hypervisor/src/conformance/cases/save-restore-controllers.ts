@@ -1,7 +1,7 @@
 /** Save and restore on a VM with in-kernel controllers: what is pending, masked, counting or halted moves along. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { interruptControllerStateFormat, vcpuStateFormat } from '../../state-json.ts';
+import { interruptControllerStateFormat } from '../../state-json.ts';
 import { type Assembler, dword, ecx, rax } from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { exitValue } from '../exit-data.ts';
@@ -23,7 +23,7 @@ import {
 import { CODE, REPORT_PORT } from '../guest-layout.ts';
 import type { Machine, MachineOptions } from '../machine.ts';
 import { msi } from './interrupt-guest.ts';
-import { compareMoved, moveToNewMachine, type Scenario } from './moves.ts';
+import { compareMoved, moveAllButVcpus, moveToNewMachine, type Scenario, throughJson } from './moves.ts';
 
 const NEEDS = ['in-kernel-interrupt-controllers'] as const;
 const VECTOR = 0x55;
@@ -228,24 +228,27 @@ const haltedMoves: ConformanceCase = {
     await thread.stop();
     const state = await thread.call('save');
     assert.equal(state.mpState, 'halted');
-    const second = t.machine(options);
-    second.memory.write(0, first.memory.view(0, first.backing.sizeBytes));
+    const second = moveAllButVcpus(t, first, options);
     const cpu = second.openBare();
-    second.vm.setInterruptControllers(first.vm.getInterruptControllers());
-    cpu.restore(vcpuStateFormat.decode(vcpuStateFormat.encode(state)));
+    cpu.restore(throughJson(state));
     assert.equal(cpu.getMpState(), 'halted');
     second.vm.signalMsi(msi(VECTOR));
     assert.deepEqual(second.finish(), [VECTOR, 7]);
   },
 };
 
-export const saveRestoreControllerCases: readonly ConformanceCase[] = [
-  registersRoundTrip,
-  lapicRoundTrip,
+/** Those that move a guest. */
+export const controllerMoveCases: readonly ConformanceCase[] = [
   pendingMessage,
   pendingEdge,
   routedAfter,
   inService,
   timer,
   haltedMoves,
+];
+
+export const saveRestoreControllerCases: readonly ConformanceCase[] = [
+  registersRoundTrip,
+  lapicRoundTrip,
+  ...controllerMoveCases,
 ];
