@@ -3,7 +3,7 @@ import type { ConformanceSubject, Feature } from '@vireo/hypervisor/conformance'
 import { openEngine } from '../engine.ts';
 import { MemoryFiles } from './memory-files.ts';
 
-/** All but AVX. */
+/** All but AVX; and limits of CS are looked at where code is entered, not at each jump. */
 const FEATURES: readonly Feature[] = [
   ...(['threads', 'in-kernel-interrupt-controllers', 'tsc-deadline', 'x2apic', 'readonly-memory'] as const),
   ...(['hardware-debug', 'software-breakpoints', 'interrupt-shadow', 'segment-checks', 'kvmclock'] as const),

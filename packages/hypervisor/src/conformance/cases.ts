@@ -2,6 +2,7 @@
 
 import { arithmeticCases } from './cases/arithmetic.ts';
 import { atomicCases } from './cases/atomics.ts';
+import { callGateCases } from './cases/call-gates.ts';
 import { clockCases } from './cases/clock.ts';
 import { cpuidCases } from './cases/cpuid.ts';
 import { crossModifyingCodeCases } from './cases/cross-modifying-code.ts';
@@ -33,6 +34,8 @@ import { privilegeCases } from './cases/privilege.ts';
 import { programCases } from './cases/programs.ts';
 import { saveRestoreCases } from './cases/save-restore.ts';
 import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
+import { segmentLimitCases } from './cases/segment-limits.ts';
+import { segmentLoadCases } from './cases/segment-loads.ts';
 import { selfModifyingCodeCases } from './cases/self-modifying-code.ts';
 import { smpCases } from './cases/smp.ts';
 import { translationCacheCases } from './cases/translation-caches.ts';
@@ -55,7 +58,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
     ...legacyPagingCases,
     ...translationCacheCases,
   ],
-  'modes and segments': modeCases,
+  'modes and segments': [...modeCases, ...segmentLoadCases, ...segmentLimitCases, ...callGateCases],
   'interrupts without controllers': deliveryWithoutControllersCases,
   'interrupt lines': interruptLineCases,
   'messages and routing': messageCases,

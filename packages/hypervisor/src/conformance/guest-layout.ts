@@ -54,18 +54,18 @@ export const SELECTORS = {
   small: 0x58,
   /** Not present. */
   absent: 0x60,
-  /** For the case's own descriptor. */
+  /** For the case's own descriptors, from here to the end of the table. */
   free: 0x68,
 } as const;
 
-const GDT_BYTES = 0x70;
+const GDT_BYTES = 0x100;
 const IDT_BYTES = 0x1000;
 const TSS_LIMIT = 0x67;
-const CODE_TYPE = 0xb; // execute, read, accessed
-const DATA_TYPE = 3; // read, write, accessed
+export const CODE_TYPE = 0xb; // execute, read, accessed
+export const DATA_TYPE = 3; // read, write, accessed
 const BUSY_TSS = 0xb;
 
-interface SegmentShape {
+export interface SegmentShape {
   readonly selector: number;
   readonly type: number;
   readonly base?: number;

@@ -15,6 +15,7 @@ const FEATURES: Readonly<Record<number, readonly (typeof REGISTERS)[number][]>> 
   2147483656: ['ebx'],
 };
 
+const EXTENDED_LEAF = 7;
 const XSAVE_LEAF = 0xd;
 const ADDRESS_SIZES_LEAF = 0x80000008;
 
@@ -30,6 +31,8 @@ function intersection(entry: CpuidEntry, other: CpuidEntry): CpuidEntry {
   const shared = { ...entry };
   for (const register of FEATURES[entry.leaf] ?? [])
     shared[register] = (entry[register] & other[register]) >>> 0;
+  // In the first subleaf it is the number of the last.
+  if (entry.leaf === EXTENDED_LEAF && entry.subleaf !== 0) shared.eax = (entry.eax & other.eax) >>> 0;
   // The XSAVE area with everything in it: what is left is at the start of both.
   if (entry.leaf === XSAVE_LEAF && entry.subleaf === 0)
     for (const register of ['ebx', 'ecx'] as const)

@@ -24,6 +24,8 @@ export type Feature =
   | 'segment-checks'
   /** #AC at privilege level 3. */
   | 'alignment-checks'
+  /** Near jumps and instructions that cross it obey the limit of CS, at the instruction. */
+  | 'code-limit-checks'
   /** Reserved bits of page-table entries are faults whose error code says that the page is present. */
   | 'reserved-bit-faults'
   /** Code that the vCPU itself rewrites is new at once, without a jump. */

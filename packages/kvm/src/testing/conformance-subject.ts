@@ -11,7 +11,7 @@ const DEVICE = '/dev/kvm';
 const ALWAYS: readonly Feature[] = ['threads', 'in-kernel-interrupt-controllers'];
 const ON_HARDWARE: readonly Feature[] = [
   ...(['hardware-debug', 'software-breakpoints', 'segment-checks', 'interrupt-shadow'] as const),
-  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
+  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks', 'code-limit-checks'] as const),
 ];
 /**
  * What QEMU 7.2's software emulation, KVM's processor in the lab, does not do as the manuals say: it loads DR7 from the

@@ -1,7 +1,6 @@
 /** Exceptions that the guest takes through its own IDT (Intel SDM Vol. 3A §6.15 "Exception and Interrupt Reference"). */
 import assert from 'node:assert/strict';
 import {
-  type Assembler,
   al,
   at,
   ax,
@@ -27,17 +26,7 @@ import {
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
 import { DATA, type GuestMode, SELECTORS } from '../guest-layout.ts';
-import type { Feature } from '../subject.ts';
-
-interface Fault {
-  readonly name: string;
-  readonly mode?: GuestMode;
-  readonly needs?: readonly Feature[];
-  readonly vector: number;
-  readonly errorCode?: number;
-  /** Puts the label `fault` where the saved instruction pointer leads to. */
-  code(a: Assembler): void;
-}
+import { type Fault, faultCase } from './fault-case.ts';
 
 const NON_CANONICAL = 0x8000_0000_0000_0000n;
 
@@ -195,33 +184,6 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-const faultCases = FAULTS.map(
-  ({ name, needs = [], mode = 'long', vector, errorCode, code }): ConformanceCase => {
-    return {
-      name,
-      needs,
-      run(t) {
-        const machine = t.machine({
-          mode,
-          code(a) {
-            code(a);
-            report(a, 0xbad);
-            done(a);
-            exceptionHandler(a, vector, { errorCode: errorCode !== undefined });
-          },
-          vectors: { [vector]: `exception ${vector}` },
-        });
-        const expected = [
-          vector,
-          ...(errorCode === undefined ? [] : [errorCode]),
-          machine.program.address('fault'),
-        ];
-        assert.deepEqual(machine.finish(), expected);
-      },
-    };
-  },
-);
-
 const doubleFault: ConformanceCase = {
   name: 'a #GP whose gate is missing is a double fault with error code 0',
   run(t) {
@@ -338,7 +300,7 @@ function tripleFault(mode: GuestMode): ConformanceCase {
 }
 
 export const exceptionCases: readonly ConformanceCase[] = [
-  ...faultCases,
+  ...FAULTS.map(faultCase),
   pageFaultAddress,
   doubleFault,
   realModeInterrupt,

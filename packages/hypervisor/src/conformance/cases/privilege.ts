@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   type Assembler,
-  addressOf,
   al,
-  ax,
   byte,
   cr0,
   dword,
@@ -18,21 +16,7 @@ import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
 import { DATA, type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
 import type { MachineOptions } from '../machine.ts';
-
-/** Goes to privilege level 3 at `user`, on its own stack. */
-function enterUserMode(a: Assembler): void {
-  const long = a.codeBits === 64;
-  // QEMU's software emulation aborts on a 32-bit TSS that was not loaded by LTR but set busy, as hardware has it.
-  a.mov(eax, SELECTORS.tss);
-  a.ltr(ax);
-  a.push(SELECTORS.userData);
-  a.push(USER_STACK_TOP);
-  a.push(0x2); // flags: IF off, IOPL 0
-  a.push(long ? SELECTORS.userCode64 : SELECTORS.userCode32);
-  a.push(addressOf('user'));
-  a.iret();
-  a.label('user');
-}
+import { enterUserMode } from './user-mode.ts';
 
 function userFault(name: string, mode: GuestMode, write: (a: Assembler) => void): ConformanceCase {
   return {
