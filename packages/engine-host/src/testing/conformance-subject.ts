@@ -9,6 +9,7 @@ const FEATURES: readonly Feature[] = [
   ...(['hardware-debug', 'software-breakpoints', 'interrupt-shadow', 'segment-checks', 'kvmclock'] as const),
   ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
   ...(['cmpxchg16b', 'x87', 'sse', 'xsave', 'smep', 'smap', 'invpcid', '1-gib-pages'] as const),
+  ...(['pcid', 'fsgsbase', 'umip', 'sysenter-in-long-mode'] as const),
 ];
 
 export async function engineSubject(): Promise<ConformanceSubject> {

@@ -11,6 +11,7 @@ import { deliveryWithoutControllersCases } from './cases/delivery-without-contro
 import { dirtyLogCases } from './cases/dirty-log.ts';
 import { eventCases } from './cases/events.ts';
 import { exceptionCases } from './cases/exceptions.ts';
+import { fastSystemCallCases } from './cases/fast-system-calls.ts';
 import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
 import { interruptedStringCases } from './cases/interrupted-strings.ts';
@@ -34,6 +35,7 @@ import { privilegeCases } from './cases/privilege.ts';
 import { programCases } from './cases/programs.ts';
 import { saveRestoreCases } from './cases/save-restore.ts';
 import { saveRestoreControllerCases } from './cases/save-restore-controllers.ts';
+import { segmentBaseInstructionCases } from './cases/segment-base-instructions.ts';
 import { segmentLimitCases } from './cases/segment-limits.ts';
 import { segmentLoadCases } from './cases/segment-loads.ts';
 import { selfModifyingCodeCases } from './cases/self-modifying-code.ts';
@@ -50,7 +52,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   MMIO: mmioCases,
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
   exceptions: [...exceptionCases, ...nestedExceptionCases],
-  privilege: privilegeCases,
+  privilege: [...privilegeCases, ...fastSystemCallCases, ...segmentBaseInstructionCases],
   paging: [
     ...pagingCases,
     ...pageFaultCases,

@@ -27,6 +27,9 @@ const PROBES: readonly Probe[] = [
   { feature: 'smep', leaf: 7, register: 'ebx', bit: 7 },
   { feature: 'smap', leaf: 7, register: 'ebx', bit: 20 },
   { feature: 'invpcid', leaf: 7, register: 'ebx', bit: 10 },
+  { feature: 'pcid', leaf: 1, register: 'ecx', bit: 17 },
+  { feature: 'fsgsbase', leaf: 7, register: 'ebx', bit: 0 },
+  { feature: 'umip', leaf: 7, register: 'ecx', bit: 2 },
   { feature: '1-gib-pages', leaf: 0x80000001, register: 'edx', bit: 26 },
   {
     feature: 'x87',
@@ -75,12 +78,16 @@ const PROBES: readonly Probe[] = [
   },
 ];
 
+/** 'Genu', of GenuineIntel. */
+const GENUINE = 0x756e6547;
+
 /** What instructions and CPUID say; the subject's own features are taken as they are. */
 export function probeFeatures(subject: ConformanceSubject): Set<Feature> {
   const features = new Set(subject.features);
   const cpuid = subject.hypervisor.supportedCpuid();
   for (const probe of PROBES)
     if (isShown(cpuid, probe) && canRun(subject, probe)) features.add(probe.feature);
+  if (cpuid.some(({ leaf, ebx }) => leaf === 0 && ebx === GENUINE)) features.add('sysenter-in-long-mode');
   return features;
 }
 

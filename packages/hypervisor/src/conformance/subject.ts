@@ -35,6 +35,11 @@ export type Feature =
   | 'smep'
   | 'smap'
   | 'invpcid'
+  | 'pcid'
+  | 'fsgsbase'
+  | 'umip'
+  /** SYSENTER and SYSEXIT in IA-32e mode, which AMD's processors do not have. */
+  | 'sysenter-in-long-mode'
   | '1-gib-pages'
   | 'cmpxchg16b'
   | 'x87'

@@ -55,6 +55,21 @@ export class SystemInstructions extends StringAndStackInstructions {
     this.db(0x48, 0x0f, 0x07);
   }
 
+  /** Back from SYSCALL to 32-bit code. */
+  sysretl(): void {
+    this.db(0x0f, 0x07);
+  }
+
+  /** Back from SYSENTER to 64-bit code. */
+  sysexitq(): void {
+    this.db(0x48, 0x0f, 0x35);
+  }
+
+  readonly rdfsbase = this.segmentBase(0);
+  readonly rdgsbase = this.segmentBase(1);
+  readonly wrfsbase = this.segmentBase(2);
+  readonly wrgsbase = this.segmentBase(3);
+
   /** The type of invalidation is in the register, the descriptor in memory. */
   invpcid(type: Register, descriptor: Memory): void {
     this.modRm({
@@ -131,6 +146,13 @@ export class SystemInstructions extends StringAndStackInstructions {
 
   protected descriptor(opcode: readonly number[], extension: number): (operand: RegisterOrMemory) => void {
     return (operand) => this.modRm({ opcode, reg: extension, rm: operand, bits: 0 });
+  }
+
+  protected segmentBase(extension: number): (register: Register) => void {
+    return (register) => {
+      const { bits } = register;
+      this.modRm({ opcode: [0x0f, 0xae], reg: extension, rm: register, bits, mandatoryPrefix: 0xf3 });
+    };
   }
 
   #port(opcode: number, data: Register, port: Register | number): void {

@@ -39,7 +39,8 @@ function reportTsc(a: Assembler): void {
 /** What the structure at `DATA` says at this value of the TSC (Linux, "KVM-specific MSRs", struct pvclock_vcpu_time_info). */
 function timeAt(machine: Machine, tsc: bigint): bigint {
   const { memory } = machine;
-  const since = BigInt.asUintN(64, tsc - memory.readU64(DATA + 8));
+  // It may have been written again since, and count from before the TSC's 0.
+  const since = BigInt.asIntN(64, tsc - memory.readU64(DATA + 8));
   const shift = (memory.readU8(DATA + 28) << 24) >> 24;
   const scaled = shift < 0 ? since >> BigInt(-shift) : since << BigInt(shift);
   return memory.readU64(DATA + 16) + ((scaled * BigInt(memory.readU32(DATA + 24))) >> 32n);
