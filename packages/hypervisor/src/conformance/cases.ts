@@ -43,6 +43,7 @@ import { smpCases } from './cases/smp.ts';
 import { translationCacheCases } from './cases/translation-caches.ts';
 import { travellerCases } from './cases/travelling-guest.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
+import { virtual8086Cases } from './cases/virtual-8086.ts';
 import { wakeCases } from './cases/wake.ts';
 import { watchpointCases } from './cases/watchpoints.ts';
 import type { ConformanceCase } from './conformance-case.ts';
@@ -60,7 +61,13 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
     ...legacyPagingCases,
     ...translationCacheCases,
   ],
-  'modes and segments': [...modeCases, ...segmentLoadCases, ...segmentLimitCases, ...callGateCases],
+  'modes and segments': [
+    ...modeCases,
+    ...segmentLoadCases,
+    ...segmentLimitCases,
+    ...callGateCases,
+    ...virtual8086Cases,
+  ],
   'interrupts without controllers': deliveryWithoutControllersCases,
   'interrupt lines': interruptLineCases,
   'messages and routing': messageCases,
