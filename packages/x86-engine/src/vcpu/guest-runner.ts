@@ -9,6 +9,7 @@ import { SHADOW } from '../interpreter/quick-operations.ts';
 import type { InterruptControllers } from '../interrupts/interrupt-controllers.ts';
 import { NO_VECTOR } from '../interrupts/lapic.ts';
 import type { DeviceRequest } from '../memory/device-access.ts';
+import { CR4 } from '../system/cr4-bits.ts';
 import { DR6, recordDebugException } from '../system/debug-registers.ts';
 import { deliver } from '../system/event-delivery.ts';
 import { type FaultEvent, faultEvent, type GuestEvent } from '../system/guest-event.ts';
@@ -234,6 +235,8 @@ export class GuestRunner implements RunnerHooks {
         return this.#refused();
       case EXIT.exception: {
         const vector = core.state.getUint32(offsetOf('exceptionVector'), true);
+        if (vector === VECTOR.XM && (core.special.cr4 & CR4.OSXMMEXCPT) === 0n)
+          return this.#deliver(faultEvent(VECTOR.UD));
         return this.#deliver(faultEvent(vector, vector === VECTOR.GP ? 0 : undefined));
       }
       default:
