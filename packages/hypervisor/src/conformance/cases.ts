@@ -42,6 +42,7 @@ import { selfModifyingCodeCases } from './cases/self-modifying-code.ts';
 import { smpCases } from './cases/smp.ts';
 import { translationCacheCases } from './cases/translation-caches.ts';
 import { travellerCases } from './cases/travelling-guest.ts';
+import { unitExceptionCases } from './cases/unit-exceptions.ts';
 import { vectorStateCases } from './cases/vector-state.ts';
 import { virtual8086Cases } from './cases/virtual-8086.ts';
 import { wakeCases } from './cases/wake.ts';
@@ -52,7 +53,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'port I/O': pioCases,
   MMIO: mmioCases,
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
-  exceptions: [...exceptionCases, ...nestedExceptionCases],
+  exceptions: [...exceptionCases, ...unitExceptionCases, ...nestedExceptionCases],
   privilege: [...privilegeCases, ...fastSystemCallCases, ...segmentBaseInstructionCases],
   paging: [
     ...pagingCases,

@@ -77,6 +77,66 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'INTO with OF is #OF after the instruction',
+    mode: 'protected',
+    vector: 4,
+    code(a) {
+      a.mov(eax, 0x7fffffff);
+      a.db(0xce); // OF is clear
+      a.inc(eax);
+      a.db(0xce);
+      a.label('fault');
+      a.nop();
+    },
+  },
+  {
+    name: 'BOUND beyond its bounds is #BR at the instruction',
+    mode: 'protected',
+    vector: 5,
+    code(a) {
+      a.mov(dword(DATA), -3);
+      a.mov(dword(DATA + 4), 9);
+      for (const [index, label] of [
+        [-3, 'lowest'],
+        [9, 'highest'],
+        [10, 'fault'],
+      ] as const) {
+        a.mov(eax, index);
+        a.label(label);
+        a.db(0x62, 0x05); // BOUND EAX, [disp32]
+        a.dd(DATA);
+      }
+    },
+  },
+  {
+    name: 'LOCK before an instruction that only reads is #UD',
+    vector: 6,
+    code(a) {
+      a.label('fault');
+      a.lock();
+      a.cmp(dword(DATA), 1);
+    },
+  },
+  {
+    name: 'LOCK before an addition to a register is #UD',
+    vector: 6,
+    code(a) {
+      a.label('fault');
+      a.lock();
+      a.add(eax, ecx);
+    },
+  },
+  {
+    name: 'an instruction of more than 15 bytes is #GP(0)',
+    vector: 13,
+    errorCode: 0,
+    code(a) {
+      a.label('fault');
+      for (let i = 0; i < 15; i++) a.db(0x2e);
+      a.nop();
+    },
+  },
+  {
     name: 'a selector beyond the GDT is #GP with the selector',
     vector: 13,
     errorCode: 0xff8,
