@@ -118,6 +118,8 @@ function xsave(e: Builder, destination: Operand, format: Format, compacts: boole
   putHeader(e, destination, wanted, compacts);
   putX87(e, format);
   putSse(e, format);
+  // First, because it is on the second page, if there is one: what faults there has written nothing before it.
+  block.store(destination, HEADER.stateBv, compacts ? 16 : 8);
   e.if(has(e, wanted, COMPONENT.x87), () => {
     block.store(destination, 0, AREA.mxcsr);
     block.store(destination, AREA.x87, AREA.xmm - AREA.x87);
@@ -126,7 +128,6 @@ function xsave(e: Builder, destination: Operand, format: Format, compacts: boole
     block.store(destination, AREA.mxcsr, AREA.x87 - AREA.mxcsr);
     block.store(destination, AREA.xmm, xmmEnd(format) - AREA.xmm);
   });
-  block.store(destination, HEADER.stateBv, compacts ? 16 : 8);
 }
 
 /** XSTATE_BV keeps its other bits, unless compacted; then XCOMP_BV says what there is. */
