@@ -12,6 +12,7 @@ import { dirtyLogCases } from './cases/dirty-log.ts';
 import { eventCases } from './cases/events.ts';
 import { exceptionCases } from './cases/exceptions.ts';
 import { fastSystemCallCases } from './cases/fast-system-calls.ts';
+import { faultingStoreCases } from './cases/faulting-stores.ts';
 import { flagCases } from './cases/flags.ts';
 import { interruptLineCases } from './cases/interrupt-lines.ts';
 import { interruptedStringCases } from './cases/interrupted-strings.ts';
@@ -61,6 +62,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
     ...pageTableCases,
     ...legacyPagingCases,
     ...translationCacheCases,
+    ...faultingStoreCases,
   ],
   'modes and segments': [
     ...modeCases,

@@ -1,11 +1,33 @@
 /**
- * REP instructions that a page fault breaks off: registers show how far they came, and they are finished (Intel SDM Vol. 2B
+ * REP instructions that page faults and interrupts break off: registers show how far they came, and they are finished (Intel SDM Vol. 2B
  * "REP/REPE/REPZ/REPNE/REPNZ—Repeat String Operation Prefix").
  */
 import assert from 'node:assert/strict';
-import { type Assembler, cr2, eax, ecx, esi, qword, rax, rcx, rdi, rsi, rsp } from '../assembler.ts';
+import {
+  type Assembler,
+  cr2,
+  dword,
+  eax,
+  ecx,
+  edi,
+  esi,
+  qword,
+  rax,
+  rcx,
+  rdi,
+  rsi,
+  rsp,
+} from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
-import { done, reportEax } from '../guest-code.ts';
+import {
+  APIC_DIVIDE,
+  APIC_INITIAL_COUNT,
+  APIC_LVT_TIMER,
+  done,
+  enableLapic,
+  lapicEoi,
+  reportEax,
+} from '../guest-code.ts';
 import { DATA, SPARE } from '../guest-layout.ts';
 import { ALL_RIGHTS, ENTRY_AT, entriesTo, mapRegion, REGION } from './page-window.ts';
 
@@ -116,4 +138,73 @@ function expectedReports(first: number, bytes: number, backwards: boolean, sourc
   return reports;
 }
 
-export const interruptedStringCases: readonly ConformanceCase[] = FAULTING.map(stringFault);
+const INTERRUPTS = 10;
+const VECTOR = 0x40;
+const PERIODIC = 0x20000;
+const LENGTH = 0x400000;
+const LARGE_BUFFER = 0x200000;
+
+/** One string instruction with interrupts let in; it ends with RCX 0 and RDI at its end. */
+function interruptible(a: Assembler, from: number, work: () => void): void {
+  a.mov(edi, from);
+  a.mov(ecx, LENGTH);
+  a.sti();
+  a.nop();
+  a.rep();
+  work();
+  a.cli();
+}
+
+/** Reports how far the string instruction came, and what RDI and RCX say of its end. */
+function interruptHandler(a: Assembler): void {
+  a.label('interrupt');
+  a.push(rax);
+  a.inc(qword(DATA));
+  a.mov(eax, ecx);
+  reportEax(a);
+  a.add(eax, edi);
+  reportEax(a);
+  lapicEoi(a);
+  a.pop(rax);
+  a.iret();
+}
+
+const interrupted: ConformanceCase = {
+  name: 'REP STOS and REP MOVS that interrupts break off are finished, and registers show how far they came',
+  needs: ['in-kernel-interrupt-controllers'],
+  run(t) {
+    const machine = t.machine({
+      interruptControllers: 'in-kernel',
+      ramBytes: LARGE_BUFFER + 2 * LENGTH,
+      code(a) {
+        enableLapic(a);
+        a.mov(dword(APIC_DIVIDE), 0xb); // by 1
+        a.mov(dword(APIC_LVT_TIMER), PERIODIC | VECTOR);
+        a.mov(dword(APIC_INITIAL_COUNT), 5_000_000);
+        a.label('again');
+        a.mov(eax, 0x77);
+        interruptible(a, LARGE_BUFFER, () => a.stos(8));
+        a.mov(esi, LARGE_BUFFER);
+        interruptible(a, LARGE_BUFFER + LENGTH, () => a.movs(8));
+        a.cmp(qword(DATA), INTERRUPTS);
+        a.jcc('b', 'again');
+        done(a);
+        interruptHandler(a);
+      },
+      vectors: { [VECTOR]: 'interrupt' },
+    });
+    const reports = machine.finish();
+    assert.ok(reports.length >= 2 * INTERRUPTS);
+    for (let i = 0; i < reports.length; i += 2) {
+      assert.ok(reports[i]! <= LENGTH);
+      assert.ok([LARGE_BUFFER + LENGTH, LARGE_BUFFER + 2 * LENGTH].includes(reports[i + 1]!));
+    }
+    const brokenOff = reports.filter((it) => it > 0 && it < LENGTH).length;
+    t.note(`broken off in the middle ${brokenOff} times`);
+    assert.ok(brokenOff > 0);
+    const written = machine.memory.view(LARGE_BUFFER, 2 * LENGTH);
+    assert.equal(Buffer.compare(written, Buffer.alloc(2 * LENGTH, 0x77)), 0);
+  },
+};
+
+export const interruptedStringCases: readonly ConformanceCase[] = [...FAULTING.map(stringFault), interrupted];

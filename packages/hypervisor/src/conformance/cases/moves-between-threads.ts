@@ -13,9 +13,9 @@ import type { Machine, MachineOptions } from '../machine.ts';
 import type { VcpuThread } from '../vcpu-thread.ts';
 import { moveAllButVcpus, throughJson } from './moves.ts';
 
-const MOVES = 6;
+const MOVES = 4;
 /** How far guests come between two moves at least, by what they count at `PROGRESS`. */
-const LEG = 20n;
+const LEG = 10n;
 const POLL_MS = 2;
 const PROGRESS = DATA + 0x200;
 /** What the host writes so that guests come to their end. */
