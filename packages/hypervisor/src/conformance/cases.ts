@@ -1,5 +1,6 @@
 /** Every case of the suite, by subject. */
 
+import { addressSpaceCases } from './cases/address-spaces.ts';
 import { arithmeticCases } from './cases/arithmetic.ts';
 import { atomicCases } from './cases/atomics.ts';
 import { callGateCases } from './cases/call-gates.ts';
@@ -9,6 +10,7 @@ import { crossModifyingCodeCases } from './cases/cross-modifying-code.ts';
 import { debugCases } from './cases/debug.ts';
 import { deliveryWithoutControllersCases } from './cases/delivery-without-controllers.ts';
 import { dirtyLogCases } from './cases/dirty-log.ts';
+import { doubleFaultCases } from './cases/double-faults.ts';
 import { eventCases } from './cases/events.ts';
 import { exceptionCases } from './cases/exceptions.ts';
 import { fastSystemCallCases } from './cases/fast-system-calls.ts';
@@ -23,6 +25,7 @@ import { memoryOrderCases } from './cases/memory-order.ts';
 import { memorySlotCases } from './cases/memory-slots.ts';
 import { messageCases } from './cases/messages.ts';
 import { mmioCases } from './cases/mmio.ts';
+import { modeRoundTripCases } from './cases/mode-round-trip.ts';
 import { modeCases } from './cases/modes.ts';
 import { movedRegisterCases } from './cases/moved-registers.ts';
 import { moveThreadCases } from './cases/moves-between-threads.ts';
@@ -54,7 +57,7 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
   'port I/O': pioCases,
   MMIO: mmioCases,
   'integer programs': [...arithmeticCases, ...flagCases, ...programCases],
-  exceptions: [...exceptionCases, ...unitExceptionCases, ...nestedExceptionCases],
+  exceptions: [...exceptionCases, ...unitExceptionCases, ...nestedExceptionCases, ...doubleFaultCases],
   privilege: [...privilegeCases, ...fastSystemCallCases, ...segmentBaseInstructionCases],
   paging: [
     ...pagingCases,
@@ -62,10 +65,12 @@ export const CONFORMANCE_CASES: Readonly<Record<string, readonly ConformanceCase
     ...pageTableCases,
     ...legacyPagingCases,
     ...translationCacheCases,
+    ...addressSpaceCases,
     ...faultingStoreCases,
   ],
   'modes and segments': [
     ...modeCases,
+    ...modeRoundTripCases,
     ...segmentLoadCases,
     ...segmentLimitCases,
     ...callGateCases,
