@@ -26,6 +26,9 @@ export type FetchNext = () => number | undefined;
 
 export type Found = number | 'invalid' | 'too-long' | 'fault';
 
+/** The code was written while it was decoded; this vCPU may already have been asked to forget it, and have done so. */
+const WRITTEN = 'written';
+
 interface Stretch extends CodePlace {
   readonly version: number;
   readonly record: number;
@@ -56,6 +59,13 @@ export class CodeCache {
 
   /** Decodes what is at a place. @returns its record */
   decode(place: CodePlace, modeBits: ModeBits, fetchNext: FetchNext): Found {
+    for (;;) {
+      const found = this.#decode(place, modeBits, fetchNext);
+      if (found !== WRITTEN) return found;
+    }
+  }
+
+  #decode(place: CodePlace, modeBits: ModeBits, fetchNext: FetchNext): Found | typeof WRITTEN {
     const { address } = place;
     const version = this.#versionOf(address);
     const { records, recordsBytes } = this.#area;
@@ -75,7 +85,7 @@ export class CodeCache {
   }
 
   /** One instruction that goes on in the next page. */
-  #decodeAcross(stretch: Stretch, modeBits: ModeBits, fetchNext: FetchNext): Found {
+  #decodeAcross(stretch: Stretch, modeBits: ModeBits, fetchNext: FetchNext): Found | typeof WRITTEN {
     const next = fetchNext();
     if (next === undefined) return 'fault';
     const nextVersion = next === 0 ? 0 : this.#versionOf(next);
@@ -91,11 +101,18 @@ export class CodeCache {
     return this.#keep(stretch, bytes.subarray(0, decoded.lengthBytes), next, nextVersion);
   }
 
-  /** Of a page that is about to be decoded. */
+  /**
+   * Of a page that is about to be decoded, a write to which is noticed from now on. It is from before that: a page that is
+   * written while it is decoded has another.
+   */
   #versionOf(address: number): number {
     const { states } = this.#memory;
-    if (states.markCode(address)) this.#options.onWritableCode();
-    return states.version(address);
+    const version = states.version(address);
+    if (states.markCode(address)) {
+      this.#options.onWritableCode();
+      states.settled(address, version);
+    }
+    return version;
   }
 
   /** @returns how many bytes were decoded */
@@ -117,7 +134,15 @@ export class CodeCache {
     bytes: Uint8Array,
     nextAddress = 0,
     nextVersion = 0,
-  ): number {
+  ): number | typeof WRITTEN {
+    const { states } = this.#memory;
+    if (
+      states.version(address) !== version ||
+      (nextAddress !== 0 && states.version(nextAddress) !== nextVersion)
+    ) {
+      this.#next = record;
+      return WRITTEN;
+    }
     const copy = this.#options.writer.end(this.#next, this.#options.fallThrough, bytes.length);
     this.#memory.bytes.set(bytes, copy);
     this.#next = copy + Math.ceil(bytes.length / 8) * 8;

@@ -13,9 +13,11 @@ export const PAGE_STATE = {
   CODE: 1,
   /** Some vCPU's TLB may let it be written. */
   WRITABLE: 2,
-  VERSION_SHIFT: 2,
+  VERSION_SHIFT: 3,
 } as const;
 const { CODE, WRITABLE, VERSION_SHIFT } = PAGE_STATE;
+/** It is code since a moment ago, and some vCPU's TLB may still let it be written. */
+const SETTLING = 4;
 
 const PAGE_BITS = 12;
 const PAGES = 2 ** 20;
@@ -35,16 +37,26 @@ export class PageStates {
 
   /**
    * To be called before a page is decoded. @returns whether TLBs may still let it be written, and must be emptied before
-   * it is read
+   * it is read; then it is to be `settled`
    */
   markCode(address: number): boolean {
     const page = address >>> PAGE_BITS;
     for (;;) {
       const word = Atomics.load(this.#words, page);
-      if ((word & CODE) !== 0) return false;
-      const next = (word | CODE) & ~WRITABLE;
-      if (Atomics.compareExchange(this.#words, page, word, next) === word) return (word & WRITABLE) !== 0;
+      if ((word & CODE) !== 0) return (word & SETTLING) !== 0;
+      const isWritable = (word & WRITABLE) !== 0;
+      const next = (word & ~WRITABLE) | CODE | (isWritable ? SETTLING : 0);
+      if (Atomics.compareExchange(this.#words, page, word, next) === word) return isWritable;
     }
+  }
+
+  /** No TLB lets this version of a page be written, that is code: all have been emptied since `markCode`. */
+  settled(address: number, version: number): void {
+    const page = address >>> PAGE_BITS;
+    const word = Atomics.load(this.#words, page);
+    // Another version is another decoder's to settle.
+    if ((word & CODE) !== 0 && word >>> VERSION_SHIFT === version)
+      Atomics.compareExchange(this.#words, page, word, word & ~SETTLING);
   }
 
   /** To be called before a page is written. @returns whether code follows from it, which all vCPUs must then forget */
