@@ -24,6 +24,12 @@ export type Feature =
   | 'segment-checks'
   /** #AC at privilege level 3. */
   | 'alignment-checks'
+  /** Exceptions of x87 and SSE that are not masked come, and where they should. */
+  | 'float-exceptions'
+  /** What faults on its second page has not written the first, however long it is. */
+  | 'whole-stores'
+  /** WRFSBASE and WRGSBASE refuse what is not canonical. */
+  | 'canonical-segment-bases'
   /** Near jumps and instructions that cross it obey the limit of CS, at the instruction. */
   | 'code-limit-checks'
   /** Reserved bits of page-table entries are faults whose error code says that the page is present. */

@@ -57,17 +57,17 @@ const STORES: readonly Store[] = [
   { name: 'locked CMPXCHG8B', store: (a) => [a.lock(), a.cmpxchg8b(at(rbx, 0xffc))] },
   { name: 'SHL', store: (a) => a.shl(dword(rbx, 0xffd), 1) },
   { name: 'POP', store: (a) => a.pop(qword(rbx, 0xffb)) },
-  { name: 'SGDT', store: (a) => a.sgdt(at(rbx, 0xffa)) },
+  { name: 'SGDT', needs: ['whole-stores'], store: (a) => a.sgdt(at(rbx, 0xffa)) },
   { name: 'STOS', store: (a) => [a.lea(rdi, at(rbx, 0xffd)), a.stos(32)] },
   {
     name: 'FSTP of 80 bits',
-    needs: ['x87'],
+    needs: ['x87', 'whole-stores'],
     prepare: (a) => [a.fninit(), a.fldpi()],
     store: (a) => a.fstpExtended(at(rbx, 0xff8)),
   },
   {
     name: 'FXSAVE',
-    needs: ['sse'],
+    needs: ['sse', 'whole-stores'],
     prepare: enableSse,
     store: (a) => a.fxsave(at(rbx, 0xf00)),
   },
@@ -79,13 +79,13 @@ const STORES: readonly Store[] = [
   },
   {
     name: 'MOVDQU',
-    needs: ['sse'],
+    needs: ['sse', 'whole-stores'],
     prepare: enableSse,
     store: (a) => a.movdqu(at(rbx, 0xff1), xmm0),
   },
   {
     name: 'XSAVE',
-    needs: ['xsave'],
+    needs: ['xsave', 'whole-stores'],
     prepare(a) {
       enableSse(a);
       enableXsave(a, XCR0_X87 | XCR0_SSE);

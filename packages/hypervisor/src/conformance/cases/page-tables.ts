@@ -3,7 +3,23 @@
  * "4-Level Paging and 5-Level Paging", §4.8 "Accessed and Dirty Flags").
  */
 import assert from 'node:assert/strict';
-import { type Assembler, at, dword, eax, qword, rax, rbx, rsp, xmm0 } from '../assembler.ts';
+import {
+  type Assembler,
+  at,
+  ax,
+  ds,
+  dword,
+  eax,
+  ecx,
+  qword,
+  rax,
+  rbx,
+  rcx,
+  rdi,
+  rsp,
+  word,
+  xmm0,
+} from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, report, reportEax, wideReports } from '../guest-code.ts';
 import { DATA } from '../guest-layout.ts';
@@ -35,7 +51,12 @@ function flagsOf(machine: Machine): bigint[] {
   return LEVELS.map((level) => machine.memory.readU64(ENTRY_AT[level]) & BOTH);
 }
 
-function flagCase(name: string, access: (a: Assembler) => void, leaf: bigint): ConformanceCase {
+function flagCase(
+  name: string,
+  access: (a: Assembler) => void,
+  leaf: bigint,
+  prepare: (machine: Machine) => void = () => {},
+): ConformanceCase {
   return {
     name,
     run(t) {
@@ -47,6 +68,7 @@ function flagCase(name: string, access: (a: Assembler) => void, leaf: bigint): C
         },
       });
       mapRegion(machine, entriesTo(DATA));
+      prepare(machine);
       machine.finish();
       // D of an entry that leads to a table is ignored, and left alone.
       assert.deepEqual(flagsOf(machine), [ACCESSED, ACCESSED, ACCESSED, leaf]);
@@ -72,6 +94,55 @@ const flags: readonly ConformanceCase[] = [
     BOTH,
   ),
 ];
+
+/** The region's page is where a descriptor table, code or a stack is. */
+const kinds: readonly ConformanceCase[] = [
+  flagCase(
+    'a fetch sets the accessed flag only',
+    (a) => a.call(rbx),
+    ACCESSED,
+    (machine) => machine.memory.writeU8(DATA, 0xc3),
+  ),
+  flagCase(
+    'a PUSH sets the dirty flag of the stack’s page',
+    (a) => [a.mov(rcx, rsp), a.lea(rsp, at(rbx, 0x800)), a.push(1), a.mov(rsp, rcx)],
+    BOTH,
+  ),
+  flagCase(
+    'a POP sets the accessed flag of the stack’s page only',
+    (a) => [a.mov(rcx, rsp), a.lea(rsp, at(rbx, 0x800)), a.pop(rax), a.mov(rsp, rcx)],
+    ACCESSED,
+  ),
+  flagCase('a comparison in memory sets the accessed flag only', (a) => a.cmp(dword(rbx), 1), ACCESSED),
+  flagCase('an addition in memory sets the dirty flag', (a) => a.add(dword(rbx), 0), BOTH),
+  flagCase(
+    'REP STOS of no item sets no flag',
+    (a) => [a.mov(rdi, rbx), a.mov(ecx, 0), a.rep(), a.stos(8), a.mov(eax, dword(rbx))],
+    ACCESSED,
+  ),
+  flagCase(
+    'loading a segment whose descriptor was not accessed sets the dirty flag of its table’s page',
+    (a) => loadFromRegion(a),
+    BOTH,
+    (machine) => machine.memory.writeU64(DATA + 8, 0x00cf_9200_0000_ffffn),
+  ),
+  flagCase(
+    'loading a segment whose descriptor was accessed reads its table only',
+    (a) => loadFromRegion(a),
+    ACCESSED,
+    (machine) => machine.memory.writeU64(DATA + 8, 0x00cf_9300_0000_ffffn),
+  ),
+];
+
+/** DS from entry 1 of a table that begins with the region. */
+function loadFromRegion(a: Assembler): void {
+  a.push(rbx);
+  a.sub(rsp, 2);
+  a.mov(word(rsp), 0xf);
+  a.lgdt(at(rsp));
+  a.mov(eax, 8);
+  a.mov(ds, ax);
+}
 
 const clearedFlags: ConformanceCase = {
   name: 'flags that the guest clears are set again after INVLPG',
@@ -193,6 +264,7 @@ const spanningPush: ConformanceCase = {
 
 export const pageTableCases: readonly ConformanceCase[] = [
   ...flags,
+  ...kinds,
   clearedFlags,
   largePage('2 MiB', 'directory', []),
   largePage('1 GiB', 'PDPT', ['1-gib-pages']),

@@ -58,7 +58,7 @@ const faults = [
   }),
   faultCase({
     name: 'WRGSBASE of an address that is not canonical is #GP(0)',
-    ...{ needs: ['fsgsbase'], vector: GP, errorCode: 0 },
+    ...{ needs: ['fsgsbase', 'canonical-segment-bases'], vector: GP, errorCode: 0 },
     code(a) {
       setCr4(a, CR4_FSGSBASE);
       a.mov(rax, NON_CANONICAL);
