@@ -1,17 +1,6 @@
 /** Privilege level 3: what it may not do, and its way to level 0 and back (Intel SDM Vol. 3A §5.5 "Privilege Levels"). */
 import assert from 'node:assert/strict';
-import {
-  type Assembler,
-  al,
-  byte,
-  cr0,
-  dword,
-  eax,
-  qword,
-  rax,
-  rbx,
-  rsp,
-} from '../assembler.ts';
+import { type Assembler, al, byte, cr0, dword, eax, qword, rax, rbx, rsp } from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
 import { done, exceptionHandler, report, reportEax } from '../guest-code.ts';
 import { DATA, type GuestMode, SELECTORS, STACK_TOP, USER_STACK_TOP } from '../guest-layout.ts';
