@@ -8,7 +8,7 @@ const FEATURES: readonly Feature[] = [
   ...(['threads', 'in-kernel-interrupt-controllers', 'tsc-deadline', 'x2apic', 'readonly-memory'] as const),
   ...(['hardware-debug', 'software-breakpoints', 'interrupt-shadow', 'segment-checks', 'kvmclock'] as const),
   ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
-  ...(['float-exceptions', 'whole-stores', 'canonical-segment-bases'] as const),
+  ...(['float-exceptions', 'whole-stores', 'canonical-segment-bases', 'injected-exception-classes'] as const),
   ...(['cmpxchg16b', 'x87', 'sse', 'xsave', 'smep', 'smap', 'invpcid', '1-gib-pages'] as const),
   ...(['pcid', 'fsgsbase', 'umip', 'sysenter-in-long-mode'] as const),
 ];

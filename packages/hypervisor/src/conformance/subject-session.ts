@@ -4,8 +4,6 @@ import type { ConformanceSubject } from './subject.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-export const CASE_TIMEOUT_MS = 60_000;
-
 export class SubjectSession {
   readonly subject: ConformanceSubject;
   readonly #pool: WorkerPool;
@@ -26,9 +24,9 @@ export class SubjectSession {
   }
 
   /** For a case whose time begins now. */
-  begin(name: string, note: (text: string) => void): CaseContext {
+  begin(name: string, timeoutMs: number, note: (text: string) => void): CaseContext {
     const watchdog = this.#opened();
-    watchdog.arm(name, CASE_TIMEOUT_MS);
+    watchdog.arm(name, timeoutMs);
     return new CaseContext(this.subject, watchdog, this.#pool, note);
   }
 

@@ -24,6 +24,8 @@ export type Feature =
   | 'segment-checks'
   /** #AC at privilege level 3. */
   | 'alignment-checks'
+  /** Exceptions in the delivery of an event that the hypervisor injects anew count as if the guest had raised it. */
+  | 'injected-exception-classes'
   /** Exceptions of x87 and SSE that are not masked come, and where they should. */
   | 'float-exceptions'
   /** What faults on its second page has not written the first, however long it is. */
