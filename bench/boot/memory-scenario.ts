@@ -10,8 +10,8 @@ import { VmProcess } from './vm-process.ts';
 
 /** The shell asks the terminal where the cursor is, and does not wait for an answer. */
 const PROMPT = /vireo:~# \S*$/;
-/** Drivers are still being loaded when the prompt is there. */
-const SETTLE_MS = 3000;
+/** Drivers are still being loaded when the prompt is there; and what a VM needs no more for an idle guest it then gives back. */
+const SETTLE_MS = 10_000;
 
 export function memoryScenario(monitors: readonly Monitor[], guest: LinuxGuest): Scenario<Monitor> {
   return {
@@ -46,5 +46,5 @@ function readResident(pid: number, guestMemoryMib: number): number[] {
     );
   }
   const { aboveGuestRam, guestRam } = resident;
-  return [aboveGuestRam.rssKib, aboveGuestRam.pssKib, guestRam.rssKib].map((kib) => kib / 1024);
+  return [aboveGuestRam.rssKib, aboveGuestRam.pssKib, guestRam.pssKib].map((kib) => kib / 1024);
 }

@@ -40,8 +40,28 @@ test('mappings are read with their sizes and names', () => {
 
 test('guest RAM is what can be written and is as large as the guest', () => {
   assert.deepEqual(splitResident(parseSmaps(SMAPS), 512), {
-    guestRam: { rssKib: 65536 },
+    guestRam: { pssKib: 65536 },
     aboveGuestRam: { rssKib: 8040, pssKib: 4040 },
+  });
+});
+
+test("where Vireo's guest RAM is a file, its mappings are guest RAM and nothing else is", () => {
+  const engine = `7f0000000000-7f0031000000 rw-p 00000000 00:00 0
+Size:             802816 kB
+Rss:               45000 kB
+Pss:               45000 kB
+7f0031000000-7f0051000000 rw-s 00000000 00:01 1025                       /memfd:vireo-ram (deleted)
+Size:             524288 kB
+Rss:               90000 kB
+Pss:               60000 kB
+7f0060000000-7f0080000000 rw-s 00000000 00:01 1025                       /memfd:vireo-ram (deleted)
+Size:             524288 kB
+Rss:               60000 kB
+Pss:               30000 kB
+`;
+  assert.deepEqual(splitResident(parseSmaps(engine), 512), {
+    guestRam: { pssKib: 90000 },
+    aboveGuestRam: { rssKib: 45000, pssKib: 45000 },
   });
 });
 

@@ -12,7 +12,8 @@ export interface MemoryMapping {
 }
 
 export interface ResidentMemory {
-  readonly guestRam: { readonly rssKib: number };
+  /** By share, for a page that is mapped twice is resident once. */
+  readonly guestRam: { readonly pssKib: number };
   readonly aboveGuestRam: { readonly rssKib: number; readonly pssKib: number };
 }
 
@@ -35,21 +36,27 @@ export function parseSmaps(text: string): MemoryMapping[] {
   }));
 }
 
+/** How Vireo's guest RAM is called where it is a file (memfd_create(2)): under the engine, which maps it more than once. */
+const RAM_FILE = /^\/memfd:vireo-ram\b/;
+
 /**
- * Tells guest RAM from the rest: it is the mapping that can be written and is as large as the guest's memory. Undefined
- * when there is none.
+ * Tells guest RAM from the rest: the mappings of Vireo's file for it; else what can be written and is as large as the
+ * guest's memory. Undefined when there is neither.
  */
 export function splitResident(
   mappings: readonly MemoryMapping[],
   guestMemoryMib: number,
 ): ResidentMemory | undefined {
-  const isGuestRam = ({ sizeKib, permissions }: MemoryMapping) =>
+  const isLarge = ({ sizeKib, permissions }: MemoryMapping) =>
     permissions.startsWith('rw') && sizeKib >= guestMemoryMib * 1024;
+  const isRamFile = ({ name }: MemoryMapping) => RAM_FILE.test(name);
+  // The engine's own memory is as large as many a guest's, and not guest RAM.
+  const isGuestRam = mappings.some(isRamFile) ? isRamFile : isLarge;
   const guestRam = mappings.filter(isGuestRam);
   if (guestRam.length === 0) return undefined;
   const others = mappings.filter((mapping) => !isGuestRam(mapping));
   return {
-    guestRam: { rssKib: sum(guestRam, 'rssKib') },
+    guestRam: { pssKib: sum(guestRam, 'pssKib') },
     aboveGuestRam: { rssKib: sum(others, 'rssKib'), pssKib: sum(others, 'pssKib') },
   };
 }
