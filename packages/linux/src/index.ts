@@ -8,6 +8,7 @@ export * from './host-error.ts';
 export * from './ioctl.ts';
 export { landlockAbi } from './landlock.ts';
 export { addressOf, errno, type Pointer, viewMemory } from './libc.ts';
+export { trimHeap } from './malloc.ts';
 export * from './mapping.ts';
 export * from './memory.ts';
 export * from './memory-file.ts';
