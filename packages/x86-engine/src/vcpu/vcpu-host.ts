@@ -9,6 +9,8 @@ export interface EngineThread {
   unixNow(): bigint;
   /** 64 bits that nobody can guess. */
   random(): bigint;
+  /** The calling thread's vCPU is about to sleep; nothing waits for it meanwhile. */
+  beforeSleep?(): void;
 }
 
 /** The engine's WebAssembly: each vCPU has an instance of each. */

@@ -50,6 +50,7 @@ export class VcpuIdle {
       if (this.#isRunnable()) return true;
       if (control.isKicked) return false;
       control.leave();
+      this.#thread.beforeSleep?.();
       interrupts.sleep(wakeCount, this.#timeoutMs());
       control.enter();
       this.#core.serveRequests();
