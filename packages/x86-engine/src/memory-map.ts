@@ -31,15 +31,10 @@ export const PAGE_STATES = 1 * MIB;
 export const DIRTY_PAGES = 5 * MIB;
 
 const VCPU_AREAS = 16 * MIB;
-/**
- * Most VMs have few vCPUs, whose decoded code finds room for a long time; of many, the later ones have less of it, so that
- * guest memory does.
- */
-const ROOMY_VCPUS = 16;
-const ROOMY_AREA_BYTES = 24 * MIB;
-const AREA_BYTES = 11 * MIB;
+/** Records take nearly all of it: twice what a boot, or gcc, takes needs no more time and only memory. */
+const VCPU_AREA_BYTES = 12 * MIB;
 /** Guest memory is mapped from here on. */
-export const GUEST_MEMORY = areaOf(MAX_VCPUS).start;
+export const GUEST_MEMORY = VCPU_AREAS + MAX_VCPUS * VCPU_AREA_BYTES;
 export const GUEST_MEMORY_BYTES = MEMORY_BYTES - GUEST_MEMORY;
 
 /** One TLB of data for each of the rights (memory/memory-unit.ts), and behind them one that stays empty and two of code. */
@@ -89,17 +84,8 @@ export interface VcpuArea {
   readonly recordsBytes: number;
 }
 
-function areaOf(id: number): { readonly start: number; readonly sizeBytes: number } {
-  const roomy = Math.min(id, ROOMY_VCPUS);
-  return {
-    start: VCPU_AREAS + roomy * ROOMY_AREA_BYTES + (id - roomy) * AREA_BYTES,
-    sizeBytes: id < ROOMY_VCPUS ? ROOMY_AREA_BYTES : AREA_BYTES,
-  };
-}
-
 export function vcpuArea(id: number): VcpuArea {
-  const { start, sizeBytes } = areaOf(id);
-  const tlbs = start;
+  const tlbs = VCPU_AREAS + id * VCPU_AREA_BYTES;
   const closedTlb = tlbs + TLB_COUNT * TLB_BYTES;
   const codeTable = tlbs + TLBS_BYTES;
   const scratch = codeTable + CODE_TABLE_BYTES;
@@ -109,6 +95,6 @@ export function vcpuArea(id: number): VcpuArea {
     state: (id + 1) * CPU_STATE_STRIDE_BYTES,
     control: CONTROLS + id * CONTROL_BYTES,
     ...{ tlbs, codeTable, closedTlb, scratch, unit, records },
-    recordsBytes: start + sizeBytes - records,
+    recordsBytes: tlbs + VCPU_AREA_BYTES - records,
   };
 }
