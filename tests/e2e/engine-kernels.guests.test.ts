@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { debianPackages, defaultGuest, packageNamed } from '@vireo/images';
-import { BOOT_LIMIT_MS, GuestSession } from './guest-session.ts';
+import { GuestSession } from './guest-session.ts';
 
+/** For one kernel; it takes five minutes on two cores with other work. A guest that hangs is found by its silence. */
+const LIMIT_MS = 2 * 60 * 60_000;
 const KERNELS = ['linux-image-cloud-amd64', 'linux-image-amd64'];
 
 /** The bzImage of a kernel package. */
@@ -15,7 +17,7 @@ async function kernelOf(name: string): Promise<string> {
 }
 
 for (const name of KERNELS)
-  describe(`${name} under the engine`, { timeout: 20 * BOOT_LIMIT_MS }, () => {
+  describe(`${name} under the engine`, { timeout: LIMIT_MS }, () => {
     let kernel: string;
     let files: string[];
     before(async () => {

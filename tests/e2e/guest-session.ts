@@ -10,7 +10,7 @@ const PROMPT = /vireo:\S+# (\S{4})?$/;
 /** With the greeting before it: a shell that is told to reboot may prompt once more. */
 const FIRST_PROMPT = new RegExp(`default guest.*${PROMPT.source}`, 's');
 
-/** A guest in a guest under software emulation is slow, on a busy machine very. */
+/** How long a guest may print nothing: one in a guest under software emulation is slow, on a busy machine very. */
 export const BOOT_LIMIT_MS = 180_000;
 
 export class GuestSession {

@@ -10,12 +10,24 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Something a test waits for, and what is said when it does not come. */
-async function until<T>(what: () => string, limitMs: number, look: () => T | undefined | false): Promise<T> {
-  const limit = performance.now() + limitMs;
-  for (;;) {
+/**
+ * Something a test waits for, and what is said when it does not come: the limit is for the time in which there is no
+ * progress, for how long all of it takes depends on the machine.
+ */
+async function until<T>(
+  what: () => string,
+  limitMs: number,
+  look: () => T | undefined | false,
+  progress: () => number = () => 0,
+): Promise<T> {
+  let limit = performance.now() + limitMs;
+  for (let last = progress(); ; ) {
     const found = look();
     if (found !== undefined && found !== false) return found;
+    if (progress() !== last) {
+      last = progress();
+      limit = performance.now() + limitMs;
+    }
     if (performance.now() > limit) throw new Error(`waited in vain for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -27,6 +39,7 @@ export class TestProcess implements AsyncDisposable {
   #ended = false;
   output = '';
   errors = '';
+  /** How long it may print nothing while a test waits for what it prints. */
   waitLimitMs = 20_000;
 
   constructor(command: readonly [string, ...string[]], stdio: StdioOptions, detached = false) {
@@ -57,12 +70,13 @@ export class TestProcess implements AsyncDisposable {
   waitFor(pattern: RegExp, after = 0): Promise<RegExpExecArray> {
     const what = () =>
       `${pattern} in ${JSON.stringify((this.output.slice(after) + this.errors).slice(-2000))}`;
-    return until(what, this.waitLimitMs, () => {
+    const look = () => {
       const match = pattern.exec(this.output.slice(after)) ?? pattern.exec(this.errors);
       if (match) match.index += after;
       if (!match && this.#ended) throw new Error(`ended before ${what()}`);
       return match ?? undefined;
-    });
+    };
+    return until(what, this.waitLimitMs, look, () => this.output.length + this.errors.length);
   }
 
   /** proc_pid_stat(5) state: R, S, T, Z and so on. */
