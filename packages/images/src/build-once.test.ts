@@ -55,3 +55,9 @@ test('what a killed build left is removed by the next one', async () => {
   await buildOnce(entry, build);
   assert.deepEqual(readdirSync(directory), ['entry']);
 });
+
+test('what cannot be kept is not built: the directory and the way out are named', async () => {
+  writeFileSync(join(directory, 'no-directory'), '');
+  const building = buildOnce(join(directory, 'no-directory/entry'), () => assert.fail('was built'));
+  await assert.rejects(building, { name: 'UserError', code: 'cache-not-writable', fix: /XDG_CACHE_HOME/ });
+});

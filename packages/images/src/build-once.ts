@@ -2,16 +2,18 @@
  * A cache that several processes may use at once: an entry is built in a directory beside its final
  * place and renamed there when it is whole, so nothing half-built ever has a final name.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { UserError } from '@vireo/errors';
 import { onAbruptEnd } from './abrupt-end.ts';
+import { errorCode } from './error-code.ts';
 import { withLock } from './lock-file.ts';
 import { processTag, taggedProcess } from './process-tag.ts';
 
 /** Returns `path`, a directory; where it does not exist yet, `build` fills it first. */
 export async function buildOnce(path: string, build: (directory: string) => Promise<void>): Promise<string> {
   if (existsSync(path)) return path;
-  mkdirSync(dirname(path), { recursive: true });
+  makeWritable(dirname(path));
   await withLock(`${path}.lock`, async () => {
     if (existsSync(path)) return; // another process built it while this one waited
     await withTemporaryDirectory(dirname(path), basename(path), async (directory) => {
@@ -20,6 +22,21 @@ export async function buildOnce(path: string, build: (directory: string) => Prom
     });
   });
   return path;
+}
+
+/** @throws UserError before anything is fetched that could not be kept */
+function makeWritable(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (error) {
+    throw new UserError(
+      'cache-not-writable',
+      `${directory}, where what is fetched and built is kept, cannot be written (${errorCode(error)})`,
+      'Set XDG_CACHE_HOME to a directory that can.',
+      { cause: error },
+    );
+  }
 }
 
 let temporaryCount = 0;
