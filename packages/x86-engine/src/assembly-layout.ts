@@ -50,6 +50,7 @@ const PLACES = {
   ...{ STRETCHES, STRETCH_BYTES },
   STATE_TLB: offsetOf('tlb'),
   STATE_LINEAR_MASK: offsetOf('linearMask'),
+  STATE_CODE_LIMIT: offsetOf('codeLimit'),
   STATE_CODE_SEGMENT_BASE: offsetOf('segmentBases') + 8,
   STATE_LOCAL_GENERATION: offsetOf('localGeneration'),
   STATE_GLOBAL_GENERATION: offsetOf('globalGeneration'),

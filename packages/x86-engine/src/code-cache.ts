@@ -19,11 +19,14 @@ const ENDS_STRETCH = new Set(['JMP', 'RET', 'RETF', 'IRET', 'SYSRET', 'SYSEXIT',
 export interface CodePlace {
   readonly rip: bigint;
   readonly address: number;
+  /** How many bytes there are up to the code segment's limit. */
+  readonly bytesInSegment: number;
 }
 
 /** Where the page behind is in our memory, when an instruction needs it; 0 where there is no memory, undefined: it faults. */
 export type FetchNext = () => number | undefined;
 
+/** 'too-long': longer than instructions may be, or than its segment. */
 export type Found = number | 'invalid' | 'too-long' | 'fault';
 
 /** The code was written while it was decoded; this vCPU may already have been asked to forget it, and have done so. */
@@ -75,12 +78,13 @@ export class CodeCache {
     // A copy: another vCPU may be writing there.
     const bytes = this.#memory.bytes.slice(
       address,
-      Math.min(end, address + MAX_INSTRUCTIONS * MAX_INSTRUCTION_BYTES),
+      Math.min(end, address + Math.min(MAX_INSTRUCTIONS * MAX_INSTRUCTION_BYTES, place.bytesInSegment)),
     );
     const length = this.#writeRecords(bytes, modeBits);
     if (length > 0) return this.#keep(stretch, bytes.subarray(0, length));
     const first = decode(bytes, modeBits);
     if (first !== 'truncated') return first as 'invalid' | 'too-long';
+    if (place.bytesInSegment <= end - address) return 'too-long';
     return this.#decodeAcross(stretch, modeBits, fetchNext);
   }
 
@@ -97,6 +101,7 @@ export class CodeCache {
       bytes.set(this.#memory.bytes.subarray(next, next + MAX_INSTRUCTION_BYTES - inPage), inPage);
     const decoded = decode(bytes, modeBits);
     if (typeof decoded === 'string') return decoded === 'truncated' ? 'too-long' : decoded;
+    if (decoded.lengthBytes > stretch.bytesInSegment) return 'too-long';
     this.#next = this.#options.writer.write(record, decoded, 0, modeBits);
     return this.#keep(stretch, bytes.subarray(0, decoded.lengthBytes), next, nextVersion);
   }

@@ -33,6 +33,8 @@ const NEAR_FIELDS = {
 const FAR_FIELDS = {
   /** Ones where linear addresses have bits: 32 or 64 of them. */
   linearMask: 8,
+  /** The last offset in the code segment; without a limit, the last there is. */
+  codeLimit: 8,
   /** The address of the instruction that is being decoded, or that raised something. */
   rip: 8,
   /** RFLAGS but for the status flags, which are in the next four (status-flags.ts). */

@@ -16,4 +16,5 @@ export function setFlatSegments(view: DataView, state: number): void {
   }
   view.setBigInt64(state + offsetOf('stackMask'), -1n, true);
   view.setBigInt64(state + offsetOf('linearMask'), -1n, true);
+  view.setBigInt64(state + offsetOf('codeLimit'), -1n, true);
 }

@@ -119,6 +119,8 @@ export interface Builder {
 
   /** Raises an exception; nothing of the instruction has happened. */
   raise(exception: 'DE' | 'UD' | 'GP' | 'NM' | 'MF' | 'XM'): void;
+  /** Raises #GP(0) where an address of 64 bits is beyond the code segment's limit; nothing of the instruction has happened. */
+  checkJump(target: Value): void;
   /** Ends the instruction and goes on at an address of 64 bits. */
   jump(target: Value): void;
   /** Ends this iteration and runs the instruction again, unless something else is to be done first. */

@@ -3,11 +3,11 @@ import type { ConformanceSubject, Feature } from '@vireo/hypervisor/conformance'
 import { openEngine } from '../engine.ts';
 import { MemoryFiles } from './memory-files.ts';
 
-/** All but AVX; and limits of CS are looked at where code is entered, not at each jump. */
+/** All but AVX. */
 const FEATURES: readonly Feature[] = [
   ...(['threads', 'in-kernel-interrupt-controllers', 'tsc-deadline', 'x2apic', 'readonly-memory'] as const),
   ...(['hardware-debug', 'software-breakpoints', 'interrupt-shadow', 'segment-checks', 'kvmclock'] as const),
-  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks'] as const),
+  ...(['reserved-bit-faults', 'prompt-code-changes', 'alignment-checks', 'code-limit-checks'] as const),
   ...(['float-exceptions', 'whole-stores', 'canonical-segment-bases', 'injected-exception-classes'] as const),
   ...(['cmpxchg16b', 'x87', 'sse', 'xsave', 'smep', 'smap', 'invpcid', '1-gib-pages'] as const),
   ...(['pcid', 'fsgsbase', 'umip', 'sysenter-in-long-mode'] as const),

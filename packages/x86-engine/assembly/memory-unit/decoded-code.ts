@@ -13,6 +13,7 @@ import {
   CODE_TABLE_ENTRY_RECORD,
   CODE_TABLE_ENTRY_RIP,
   CODE_TABLE_FOLD_SHIFT,
+  STATE_CODE_LIMIT,
   STATE_CODE_SEGMENT_BASE,
   STATE_GLOBAL_GENERATION,
   STATE_LINEAR_MASK,
@@ -39,9 +40,8 @@ export let codeOutcome: u32 = 0;
 /** Of code that is not decoded: where it is in our memory. */
 export let codeAddress: usize = 0;
 
-/** What code is decoded as: 16, 32 or 64 bits, and the last offset in its segment where it has a limit. */
+/** What code is decoded as: 16, 32 or 64 bits. */
 let modeBits: u32 = 16;
-let limit: u64 = 0;
 
 const PAGE_BYTES: usize = 4096;
 /** Generations of the two kinds are never the same number. */
@@ -61,9 +61,8 @@ const BYTES: usize = 24;
 /** How many places of the table a stretch may be at. */
 const WAYS: u32 = 4;
 
-export function setCodeMode(newModeBits: u32, newLimit: u64): void {
+export function setCodeMode(newModeBits: u32): void {
   modeBits = newModeBits;
-  limit = newLimit;
 }
 
 /** The record of the instruction at an address in the code segment, or 0: `codeOutcome`. */
@@ -78,7 +77,7 @@ export function findCode(rip: u64): usize {
     codeOutcome = NOT_MEMORY;
     return 0;
   }
-  const stretch = findStretch(linear);
+  const stretch = findStretch(rip, linear);
   if (stretch === 0) {
     codeOutcome = NOT_DECODED;
     return 0;
@@ -92,14 +91,15 @@ function linearOf(rip: u64): u64 {
 }
 
 function isInside(rip: u64): bool {
-  return modeBits === 64 ? isCanonical(rip) : rip <= limit;
+  return modeBits === 64 ? isCanonical(rip) : rip <= load<u64>(state, STATE_CODE_LIMIT);
 }
 
 /** The place of the stretch at `codeAddress`, if it counts, or 0. */
-function findStretch(linear: u64): usize {
+function findStretch(rip: u64, linear: u64): usize {
   for (let way: u32 = 0; way < WAYS; way++) {
     const stretch = stretchAt(codeAddress, way);
-    if (isOf(stretch, codeAddress)) return isCurrent(stretch, linear) ? stretch : 0;
+    if (isOf(stretch, codeAddress))
+      return isInside(rip + bytesOf(stretch) - 1) && isCurrent(stretch, linear) ? stretch : 0;
   }
   return 0;
 }
@@ -116,10 +116,14 @@ function isOf(stretch: usize, address: usize): bool {
   );
 }
 
+function bytesOf(stretch: usize): usize {
+  return load<u32>(stretch, LENGTH_AND_MODE) & 0xffff;
+}
+
 function isCurrent(stretch: usize, linear: u64): bool {
   const address: usize = load<u32>(stretch, ADDRESS);
   if (version(address) !== load<u32>(stretch, VERSION)) return false;
-  const length: usize = load<u32>(stretch, LENGTH_AND_MODE) & 0xffff;
+  const length = bytesOf(stretch);
   const bytes: usize = load<u32>(stretch, BYTES);
   const nextAddress: usize = load<u32>(stretch, NEXT_ADDRESS);
   if (nextAddress === 0) return isSame(address, bytes, length);

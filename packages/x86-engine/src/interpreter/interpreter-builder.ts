@@ -157,6 +157,15 @@ export class InterpreterBuilder extends FlagBuilder implements Builder {
     pushRaise(this.code, exception);
   }
 
+  checkJump(target: Value): void {
+    const { code } = this;
+    // In 64-bit mode, where near jumps have 64 bits always, there is no limit.
+    if (this.operandBits === 64) return;
+    code.get(STATE_LOCAL).load(64, offsetOf('codeLimit'));
+    this.get(target).op(I64.ltU);
+    code.if(() => pushRaise(code, 'GP'));
+  }
+
   jump(target: Value): void {
     this.code.get(STATE_LOCAL).get(RECORD_LOCAL);
     this.get(target).returnCall(this.#functions.goto);

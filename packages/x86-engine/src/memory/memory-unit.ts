@@ -53,8 +53,8 @@ export interface MemoryUnit {
   dropPage(gva: bigint): void;
   /** Has the pages at UNIT.watched, so many of them, never enter a TLB. */
   watch(count: number): void;
-  /** 16, 32 or 64 bits, and the last offset in the code segment where it has a limit. */
-  setCodeMode(modeBits: number, limit: bigint): void;
+  /** 16, 32 or 64 bits. */
+  setCodeMode(modeBits: number): void;
   /** @returns the record of the instruction there, or 0: `codeOutcome`, and `codeAddress` where it is not decoded */
   findCode(rip: bigint): number;
   readonly codeOutcome: Word;

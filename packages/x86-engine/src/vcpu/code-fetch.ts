@@ -59,8 +59,9 @@ export class CodeFetch {
 
   #decode(address: number): number | FaultEvent {
     const { code, general, modeBits } = this.#core;
+    const place = { rip: general.rip, address, bytesInSegment: this.#bytesInSegment() };
     let fault: FaultEvent | undefined;
-    const found = code.decode({ rip: general.rip, address }, modeBits, () => {
+    const found = code.decode(place, modeBits, () => {
       const next = this.#nextPage();
       if (typeof next === 'number') return next;
       fault = next;
@@ -69,6 +70,11 @@ export class CodeFetch {
     if (typeof found === 'number') return found;
     if (found === 'invalid') return this.#undefined(address);
     return fault ?? faultEvent(VECTOR.GP, 0);
+  }
+
+  #bytesInSegment(): number {
+    const { is64Bit, general, special } = this.#core;
+    return is64Bit ? Number.POSITIVE_INFINITY : special.cs.limit - Number(general.rip) + 1;
   }
 
   /** Where the page behind that of RIP is. */

@@ -41,6 +41,7 @@ export function applySegments(state: DataView, processor: Processor): void {
   setBase(state, NO_SEGMENT, 0n);
   state.setBigUint64(offsetOf('stackMask'), special.ss.defaultBig ? 0xffff_ffffn : 0xffffn, true);
   state.setBigUint64(offsetOf('linearMask'), 0xffff_ffffn, true);
+  state.setBigUint64(offsetOf('codeLimit'), BigInt(special.cs.limit), true);
 }
 
 function hasSegmentTypes(processor: Processor): boolean {

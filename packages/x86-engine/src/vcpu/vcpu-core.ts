@@ -442,7 +442,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
     const bits = codeBits(this);
     const { limit } = this.special.cs;
     if (bits !== this.#codeBits || (bits !== 64 && limit !== this.#codeLimit)) this.unit.forgetCode(true);
-    this.unit.setCodeMode(bits, BigInt(limit));
+    this.unit.setCodeMode(bits);
     this.#codeBits = bits;
     this.#codeLimit = limit;
   }

@@ -13,6 +13,12 @@ function target(e: Builder, displacement: Operand): Value {
   return e.zeroExtend(e.truncate(sum, e.operandBits), 64);
 }
 
+/** Jumps where nothing of the instruction has happened yet. */
+function jump(e: Builder, destination: Value): void {
+  e.checkJump(destination);
+  e.jump(destination);
+}
+
 /** Intel SDM Vol. 2A "Jcc—Jump if Condition Is Met". */
 export const J = byCondition((name, condition: Condition, digit) =>
   instruction(`J${name}`, {
@@ -21,7 +27,7 @@ export const J = byCondition((name, condition: Condition, digit) =>
       enc('D', `0F 8${digit} cz`, r('relz'), forces64),
     ],
     semantics(e, displacement) {
-      e.if(e.condition(condition), () => e.jump(target(e, displacement!)));
+      e.if(e.condition(condition), () => jump(e, target(e, displacement!)));
     },
   }),
 );
@@ -34,7 +40,7 @@ export const JMP = instruction('JMP', {
     enc('M', 'FF /4', r('rmv'), forces64),
   ],
   semantics(e, operand) {
-    e.jump(isRelative(operand!) ? target(e, operand!) : e.zeroExtend(e.read(operand!), 64));
+    jump(e, destinationOf(e, operand!));
   },
 });
 
@@ -42,7 +48,8 @@ export const JMP = instruction('JMP', {
 export const CALL = instruction('CALL', {
   encodings: [enc('D', 'E8 cz', r('relz'), forces64), enc('M', 'FF /2', r('rmv'), forces64)],
   semantics(e, operand) {
-    const destination = isRelative(operand!) ? target(e, operand!) : e.zeroExtend(e.read(operand!), 64);
+    const destination = destinationOf(e, operand!);
+    e.checkJump(destination);
     push(e, e.truncate(e.nextRip(), e.operandBits));
     e.jump(destination);
   },
@@ -53,7 +60,10 @@ export const RET = instruction('RET', {
   encodings: [enc('ZO', 'C3', forces64), enc('I', 'C2 iw', r('imm16'), forces64)],
   semantics(e, released) {
     const extraBytes = released ? e.zeroExtend(e.read(released), 64) : undefined;
-    e.jump(e.zeroExtend(pop(e, e.operandBits, extraBytes), 64));
+    const destination = e.zeroExtend(e.loadStack(e.stackPointer(), e.operandBits), 64);
+    e.checkJump(destination);
+    pop(e, e.operandBits, extraBytes);
+    e.jump(destination);
   },
 });
 
@@ -65,9 +75,11 @@ function loop(mnemonic: string, notation: string, goesOn: LoopTest): Instruction
     encodings: [enc('D', notation, r('rel8'), forces64, addressed)],
     semantics(e, displacement) {
       const counter = e.binary('sub', e.readRegister(RCX, e.addressBits), e.constant(e.addressBits, 1));
+      const isTaken = goesOn(e, e.compare('ne', counter, e.constant(counter.bits, 0)));
+      const destination = target(e, displacement!);
+      e.if(isTaken, () => e.checkJump(destination));
       e.writeRegister(RCX, counter);
-      const isNotZero = e.compare('ne', counter, e.constant(counter.bits, 0));
-      e.if(goesOn(e, isNotZero), () => e.jump(target(e, displacement!)));
+      e.if(isTaken, () => e.jump(destination));
     },
   });
 }
@@ -80,7 +92,7 @@ export const JCXZ = instruction('JCXZ', {
   encodings: [enc('D', 'E3 cb', r('rel8'), forces64, addressed)],
   semantics(e, displacement) {
     const isZero = e.compare('eq', e.readRegister(RCX, e.addressBits), e.constant(e.addressBits, 0));
-    e.if(isZero, () => e.jump(target(e, displacement!)));
+    e.if(isZero, () => jump(e, target(e, displacement!)));
   },
 });
 
@@ -92,6 +104,6 @@ export const CONTROL_FLOW: readonly Instruction[] = [
   loop('LOOP', 'E2 cb', (_, isNotZero) => isNotZero),
 ];
 
-function isRelative(operand: Operand): boolean {
-  return operand.source === 'relative';
+function destinationOf(e: Builder, operand: Operand): Value {
+  return operand.source === 'relative' ? target(e, operand) : e.zeroExtend(e.read(operand), 64);
 }
