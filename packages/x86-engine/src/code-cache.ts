@@ -83,7 +83,7 @@ export class CodeCache {
     const length = this.#writeRecords(bytes, modeBits);
     if (length > 0) return this.#keep(stretch, bytes.subarray(0, length));
     const first = decode(bytes, modeBits);
-    if (first !== 'truncated') return first as 'invalid' | 'too-long';
+    if (first !== 'truncated') return this.#isWritten(stretch) ? WRITTEN : (first as 'invalid' | 'too-long');
     if (place.bytesInSegment <= end - address) return 'too-long';
     return this.#decodeAcross(stretch, modeBits, fetchNext);
   }
@@ -120,6 +120,11 @@ export class CodeCache {
     return version;
   }
 
+  /** Whether a page has another version than before it was read; one without an address has not. */
+  #isWritten({ address, version }: { readonly address: number; readonly version: number }): boolean {
+    return address !== 0 && this.#memory.states.version(address) !== version;
+  }
+
   /** @returns how many bytes were decoded */
   #writeRecords(bytes: Uint8Array, modeBits: ModeBits): number {
     let at = 0;
@@ -140,10 +145,9 @@ export class CodeCache {
     nextAddress = 0,
     nextVersion = 0,
   ): number | typeof WRITTEN {
-    const { states } = this.#memory;
     if (
-      states.version(address) !== version ||
-      (nextAddress !== 0 && states.version(nextAddress) !== nextVersion)
+      this.#isWritten({ address, version }) ||
+      this.#isWritten({ address: nextAddress, version: nextVersion })
     ) {
       this.#next = record;
       return WRITTEN;
