@@ -48,6 +48,11 @@ export class RestingHeap {
   }
 }
 
+type Collector = (how: typeof ALL_GARBAGE) => void;
+
+/** Also what V8 keeps in case it is wanted again, and with empty pages given back when it returns: 60 ms, and 20 MiB less. */
+const ALL_GARBAGE = { type: 'major', execution: 'sync', flavor: 'last-resort' } as const;
+
 /** The calling thread's. */
 const OWN_HEAP: ThreadHeap = {
   nowMs: () => performance.now(),
@@ -57,21 +62,18 @@ const OWN_HEAP: ThreadHeap = {
   },
   usedBytes: () => process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size,
   collect() {
-    const collect = collector();
-    collect?.();
-    // V8 sweeps in the background, and frees array buffers there; it waits for that when it collects again.
-    collect?.();
+    collector()?.(ALL_GARBAGE);
     trimHeap();
   },
 };
 
 /** V8's `gc`, which a context has only if it is made while the flag is set; undefined if another thread just cleared it. */
-function collector(): (() => void) | undefined {
+function collector(): Collector | undefined {
   const { setFlagsFromString } = process.getBuiltinModule('node:v8');
   const { runInNewContext } = process.getBuiltinModule('node:vm');
   setFlagsFromString('--expose-gc');
   try {
-    return runInNewContext('globalThis.gc') as (() => void) | undefined;
+    return runInNewContext('globalThis.gc') as Collector | undefined;
   } finally {
     // Node's compile cache is for one set of flags, and is written at the end of the process.
     setFlagsFromString('--no-expose-gc');
