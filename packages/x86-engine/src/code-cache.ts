@@ -26,11 +26,11 @@ export interface CodePlace {
 /** Where the page behind is in our memory, when an instruction needs it; 0 where there is no memory, undefined: it faults. */
 export type FetchNext = () => number | undefined;
 
-/** 'too-long': longer than instructions may be, or than its segment. */
-export type Found = number | 'invalid' | 'too-long' | 'fault';
-
-/** The code was written while it was decoded; this vCPU may already have been asked to forget it, and have done so. */
-const WRITTEN = 'written';
+/**
+ * 'too-long': longer than instructions may be, or than its segment. 'written': another vCPU has written there meanwhile, which
+ * this one may already have been asked to forget; it is to be looked at again, after whatever is pending.
+ */
+export type Found = number | 'invalid' | 'too-long' | 'fault' | 'written';
 
 interface Stretch extends CodePlace {
   readonly version: number;
@@ -62,13 +62,6 @@ export class CodeCache {
 
   /** Decodes what is at a place. @returns its record */
   decode(place: CodePlace, modeBits: ModeBits, fetchNext: FetchNext): Found {
-    for (;;) {
-      const found = this.#decode(place, modeBits, fetchNext);
-      if (found !== WRITTEN) return found;
-    }
-  }
-
-  #decode(place: CodePlace, modeBits: ModeBits, fetchNext: FetchNext): Found | typeof WRITTEN {
     const { address } = place;
     const version = this.#versionOf(address);
     const { records, recordsBytes } = this.#area;
@@ -83,13 +76,14 @@ export class CodeCache {
     const length = this.#writeRecords(bytes, modeBits);
     if (length > 0) return this.#keep(stretch, bytes.subarray(0, length));
     const first = decode(bytes, modeBits);
-    if (first !== 'truncated') return this.#isWritten(stretch) ? WRITTEN : (first as 'invalid' | 'too-long');
+    if (first !== 'truncated')
+      return this.#isWritten(stretch) ? 'written' : (first as 'invalid' | 'too-long');
     if (place.bytesInSegment <= end - address) return 'too-long';
     return this.#decodeAcross(stretch, modeBits, fetchNext);
   }
 
   /** One instruction that goes on in the next page. */
-  #decodeAcross(stretch: Stretch, modeBits: ModeBits, fetchNext: FetchNext): Found | typeof WRITTEN {
+  #decodeAcross(stretch: Stretch, modeBits: ModeBits, fetchNext: FetchNext): Found {
     const next = fetchNext();
     if (next === undefined) return 'fault';
     const nextVersion = next === 0 ? 0 : this.#versionOf(next);
@@ -144,13 +138,13 @@ export class CodeCache {
     bytes: Uint8Array,
     nextAddress = 0,
     nextVersion = 0,
-  ): number | typeof WRITTEN {
+  ): number | 'written' {
     if (
       this.#isWritten({ address, version }) ||
       this.#isWritten({ address: nextAddress, version: nextVersion })
     ) {
       this.#next = record;
-      return WRITTEN;
+      return 'written';
     }
     const copy = this.#options.writer.end(this.#next, this.#options.fallThrough, bytes.length);
     this.#memory.bytes.set(bytes, copy);

@@ -35,8 +35,8 @@ export class CodeFetch {
     return is64Bit ? general.rip : BigInt.asUintN(32, special.cs.base + general.rip);
   }
 
-  /** The record of the instruction at RIP, or what fetching it raises. */
-  find(): number | FaultEvent {
+  /** The record of the instruction at RIP, or what fetching it raises; undefined: it is to be looked for again. */
+  find(): number | FaultEvent | undefined {
     const { unit, general } = this.#core;
     const record = unit.findCode(general.rip) >>> 0;
     if (record !== 0) return record;
@@ -57,7 +57,7 @@ export class CodeFetch {
     return this.#undefined(NO_MEMORY);
   }
 
-  #decode(address: number): number | FaultEvent {
+  #decode(address: number): number | FaultEvent | undefined {
     const { code, general, modeBits } = this.#core;
     const place = { rip: general.rip, address, bytesInSegment: this.#bytesInSegment() };
     let fault: FaultEvent | undefined;
@@ -68,6 +68,7 @@ export class CodeFetch {
       return undefined;
     });
     if (typeof found === 'number') return found;
+    if (found === 'written') return undefined;
     if (found === 'invalid') return this.#undefined(address);
     return fault ?? faultEvent(VECTOR.GP, 0);
   }

@@ -199,6 +199,7 @@ export class GuestRunner implements RunnerHooks {
     const core = this.#core;
     const { general, area, state } = core;
     const record = this.#code.find();
+    if (record === undefined) return undefined;
     if (typeof record !== 'number') return this.#deliver(record);
     const { rip } = general;
     if (this.debug.hasExecuteBreakpoints) {
