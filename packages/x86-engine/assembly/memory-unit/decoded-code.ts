@@ -44,7 +44,9 @@ export let codeAddress: usize = 0;
 let modeBits: u32 = 16;
 
 const PAGE_BYTES: usize = 4096;
-/** Generations of the two kinds are never the same number. */
+/** Generations of the two kinds are never the same number, nor 0, which empty entries of the table have. */
+const FIRST_LOCAL_GENERATION: u32 = 1;
+const FIRST_GLOBAL_GENERATION: u32 = 2;
 const GENERATION_STEP: u32 = 2;
 
 // A stretch. All are of 32 bits; a place without one has no address.
@@ -201,6 +203,15 @@ function placeOf(linear: u64): usize {
 /** Pages of linear addresses that some entry is or was of, by their hash. */
 function codePage(linear: u64): usize {
   return unit + UNIT_CODE_PAGES + (((linear >>> 12) as usize) & (UNIT_CODE_PAGES_BYTES - 1));
+}
+
+/** Nothing is decoded; what an earlier vCPU with this state left is forgotten. */
+export function startCode(): void {
+  if (load<u32>(state + STATE_LOCAL_GENERATION) === 0) {
+    store<u32>(state + STATE_LOCAL_GENERATION, FIRST_LOCAL_GENERATION);
+    store<u32>(state + STATE_GLOBAL_GENERATION, FIRST_GLOBAL_GENERATION);
+  }
+  forgetStretches();
 }
 
 /** Linear addresses may mean something else now: all, or all but those of global pages. */

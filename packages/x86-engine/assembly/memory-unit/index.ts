@@ -14,6 +14,7 @@ export {
   forgetStretches,
   keepCode,
   setCodeMode,
+  startCode,
 } from './decoded-code';
 export { refreshSlots } from './memory-slots';
 export { errorCode, gpa, isGlobal, mayWrite, pageShift, setControls } from './page-walk';

@@ -80,6 +80,7 @@ export interface MemoryUnit {
 
 interface Exports extends MemoryUnit {
   place(state: number, tlbs: number, codeTable: number, unit: number): void;
+  startCode(): void;
 }
 
 export function openMemoryUnit(
@@ -91,5 +92,6 @@ export function openMemoryUnit(
   const exports = instance.exports as unknown as Exports;
   exports.place(state, tlbs, codeTable, unit);
   exports.empty();
+  exports.startCode();
   return exports;
 }
