@@ -11,6 +11,7 @@ import {
 import { offsetOf } from './cpu-state.ts';
 import { PAGE_STATE } from './memory/page-states.ts';
 import { SLOT_FLAGS, SLOT_TABLE_WORDS } from './memory/slot-table.ts';
+import { ACCESS, CODE_OUTCOME, OUTCOME, RIGHTS } from './memory/unit-numbers.ts';
 import {
   DIRTY_PAGES,
   PAGE_STATES,
@@ -77,6 +78,18 @@ const WORDS = {
   PAGING_NONE: PAGING_MODE.none,
   PAGING_32_BIT: PAGING_MODE['32-bit'],
   PAGING_PAE: PAGING_MODE.PAE,
+  ACCESS_READ: ACCESS.read,
+  ACCESS_WRITE: ACCESS.write,
+  ACCESS_EXECUTE: ACCESS.execute,
+  RIGHTS_USER: RIGHTS.user,
+  RIGHTS_SUPERVISOR: RIGHTS.supervisor,
+  RIGHTS_ALLOWED: RIGHTS.allowed,
+  OUTCOME_FAULT: OUTCOME.fault,
+  OUTCOME_DEVICE: OUTCOME.device,
+  OUTCOME_READ_ONLY: OUTCOME.readOnly,
+  CODE_BEYOND_LIMIT: CODE_OUTCOME.beyondLimit,
+  CODE_NOT_MEMORY: CODE_OUTCOME.notMemory,
+  CODE_NOT_DECODED: CODE_OUTCOME.notDecoded,
   ...named('CONTROL_', PAGING_CONTROL),
   ...named('PF_', PF),
 } as const;

@@ -1,9 +1,17 @@
 /** The interpreter's accesses to memory that its TLB does not serve. */
-import { STATE_LINEAR_MASK, STATE_TLB, TLB_BYTES, TLB_COUNT } from '../../gen/layout';
+import {
+  ACCESS_READ,
+  ACCESS_WRITE,
+  RIGHTS_USER,
+  STATE_LINEAR_MASK,
+  STATE_TLB,
+  TLB_BYTES,
+  TLB_COUNT,
+} from '../../gen/layout';
 import { endAfter, slowRead, slowWrite } from './host';
 import { isWatching } from './tlb';
 import { find, translate, wroteCode } from './translation';
-import { READ, state, tlbs, USER, WRITE } from './vcpu';
+import { state, tlbs } from './vcpu';
 
 const PAGE_BYTES: u32 = 4096;
 const ALL_BITS: u64 = ~(0 as u64);
@@ -16,7 +24,7 @@ export function read(_: usize, record: usize, gva: u64, lengthBytes: u32): usize
 
 export function write(_: usize, record: usize, gva: u64, lengthBytes: u32): usize {
   if (isOrdinary(gva, lengthBytes) && !crossesPage(gva, lengthBytes)) {
-    const address = translate(gva, WRITE, rightsNow());
+    const address = translate(gva, ACCESS_WRITE, rightsNow());
     // The instructions behind it may be what it writes: they are read again.
     if (wroteCode) endAfter(record);
     if (address !== 0) return address;
@@ -27,16 +35,16 @@ export function write(_: usize, record: usize, gva: u64, lengthBytes: u32): usiz
 /** Across pages, too, where they are one behind the other in our memory as well. */
 function readable(gva: u64, lengthBytes: u32): usize {
   const rights = rightsNow();
-  const first = translate(gva, READ, rights);
+  const first = translate(gva, ACCESS_READ, rights);
   if (first === 0 || !crossesPage(gva, lengthBytes)) return first;
   const left = PAGE_BYTES - ((gva as u32) & (PAGE_BYTES - 1));
-  return find(gva + left, READ, rights) === first + left ? first : 0;
+  return find(gva + left, ACCESS_READ, rights) === first + left ? first : 0;
 }
 
 /** The rights of the running code, whose TLB is in use: behind the others is that of users with alignment checks. */
 export function rightsNow(): u32 {
   const tlb = tlbInUse();
-  return tlb === TLB_COUNT ? USER : tlb;
+  return tlb === TLB_COUNT ? RIGHTS_USER : tlb;
 }
 
 function tlbInUse(): u32 {

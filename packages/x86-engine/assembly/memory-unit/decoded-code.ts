@@ -7,6 +7,10 @@
  * forgotten, as those of a page are that the guest has filled by a device and mapped anew.
  */
 import {
+  ACCESS_EXECUTE,
+  CODE_BEYOND_LIMIT,
+  CODE_NOT_DECODED,
+  CODE_NOT_MEMORY,
   CODE_TABLE_ENTRIES,
   CODE_TABLE_ENTRY_BYTES,
   CODE_TABLE_ENTRY_GENERATION,
@@ -28,14 +32,9 @@ import { isCanonical, rightsNow } from './access';
 import { version } from './page-states';
 import { codeEntry, drop, isGlobalPage } from './tlb';
 import { find } from './translation';
-import { codeTable, EXECUTE, state, unit } from './vcpu';
+import { codeTable, state, unit } from './vcpu';
 
-/** What came of the last search that found nothing. */
-export const BEYOND_LIMIT: u32 = 0;
-/** Of a translation, whose outcome says what. */
-export const NOT_MEMORY: u32 = 1;
-export const NOT_DECODED: u32 = 2;
-
+/** What came of the last search that found nothing (CODE_OUTCOME of memory/unit-numbers.ts). */
 export let codeOutcome: u32 = 0;
 /** Of code that is not decoded: where it is in our memory. */
 export let codeAddress: usize = 0;
@@ -70,18 +69,18 @@ export function setCodeMode(newModeBits: u32): void {
 /** The record of the instruction at an address in the code segment, or 0: `codeOutcome`. */
 export function findCode(rip: u64): usize {
   if (!isInside(rip)) {
-    codeOutcome = BEYOND_LIMIT;
+    codeOutcome = CODE_BEYOND_LIMIT;
     return 0;
   }
   const linear = linearOf(rip);
-  codeAddress = find(linear, EXECUTE, rightsNow());
+  codeAddress = find(linear, ACCESS_EXECUTE, rightsNow());
   if (codeAddress === 0) {
-    codeOutcome = NOT_MEMORY;
+    codeOutcome = CODE_NOT_MEMORY;
     return 0;
   }
   const stretch = findStretch(rip, linear);
   if (stretch === 0) {
-    codeOutcome = NOT_DECODED;
+    codeOutcome = CODE_NOT_DECODED;
     return 0;
   }
   enterCode(linear, stretch);
@@ -130,7 +129,7 @@ function isCurrent(stretch: usize, linear: u64): bool {
   const nextAddress: usize = load<u32>(stretch, NEXT_ADDRESS);
   if (nextAddress === 0) return isSame(address, bytes, length);
   // The page may be followed by another one here.
-  if (find(nextPage(linear), EXECUTE, rightsNow()) !== nextAddress) return false;
+  if (find(nextPage(linear), ACCESS_EXECUTE, rightsNow()) !== nextAddress) return false;
   if (version(nextAddress) !== load<u32>(stretch, NEXT_VERSION)) return false;
   const left = PAGE_BYTES - (address & (PAGE_BYTES - 1));
   return isSame(address, bytes, left) && isSame(nextAddress, bytes + left, length - left);
@@ -205,13 +204,14 @@ function codePage(linear: u64): usize {
   return unit + UNIT_CODE_PAGES + (((linear >>> 12) as usize) & (UNIT_CODE_PAGES_BYTES - 1));
 }
 
-/** Nothing is decoded; what an earlier vCPU with this state left is forgotten. */
+/** Nothing is decoded; what an earlier vCPU with this state left is forgotten. Fresh memory is not touched, and takes none. */
 export function startCode(): void {
-  if (load<u32>(state + STATE_LOCAL_GENERATION) === 0) {
-    store<u32>(state + STATE_LOCAL_GENERATION, FIRST_LOCAL_GENERATION);
-    store<u32>(state + STATE_GLOBAL_GENERATION, FIRST_GLOBAL_GENERATION);
+  if (load<u32>(state + STATE_LOCAL_GENERATION) !== 0) {
+    forgetStretches();
+    return;
   }
-  forgetStretches();
+  store<u32>(state + STATE_LOCAL_GENERATION, FIRST_LOCAL_GENERATION);
+  store<u32>(state + STATE_GLOBAL_GENERATION, FIRST_GLOBAL_GENERATION);
 }
 
 /** Linear addresses may mean something else now: all, or all but those of global pages. */

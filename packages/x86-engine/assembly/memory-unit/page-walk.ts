@@ -3,6 +3,9 @@
  * error code of the page fault where it does not go (Intel SDM Vol. 3A chapter 4 "Paging").
  */
 import {
+  ACCESS_EXECUTE,
+  ACCESS_READ,
+  ACCESS_WRITE,
   CONTROL_NXE,
   CONTROL_PSE,
   CONTROL_SMAP,
@@ -16,10 +19,12 @@ import {
   PF_RESERVED,
   PF_USER,
   PF_WRITE,
+  RIGHTS_ALLOWED,
+  RIGHTS_USER,
   UNIT_PATH,
 } from '../../gen/layout';
 import { addressIn, addressOf, findSlot, isReadonly, prepareWrite } from './memory-slots';
-import { ALLOWED, EXECUTE, READ, USER, unit, WRITE } from './vcpu';
+import { unit } from './vcpu';
 
 const PRESENT: u64 = 1;
 const WRITABLE: u64 = 2;
@@ -144,11 +149,11 @@ function hasReservedBits(entry: u64, shift: u32, mapsPage: bool): bool {
 /** `common`: the rights that all levels give. */
 function arrive(entry: u64, common: u64, frame: u64, gva: u64, shift: u32, kind: u32, rights: u32): i32 {
   if (!isAllowed(common, kind, rights)) return fault(kind, rights, PF_PRESENT);
-  const wanted = kind === WRITE ? ACCESSED | DIRTY : ACCESSED;
+  const wanted = kind === ACCESS_WRITE ? ACCESSED | DIRTY : ACCESSED;
   if (((common & ACCESSED) === 0 || (entry & wanted) !== wanted) && !setFlags(kind)) return AGAIN;
-  const isDirty = kind === WRITE || (entry & DIRTY) !== 0;
+  const isDirty = kind === ACCESS_WRITE || (entry & DIRTY) !== 0;
   const offset = gva & (((1 as u64) << shift) - 1);
-  arriveAt(frame | offset, shift, isDirty && isAllowed(common, WRITE, rights), (entry & GLOBAL) !== 0);
+  arriveAt(frame | offset, shift, isDirty && isAllowed(common, ACCESS_WRITE, rights), (entry & GLOBAL) !== 0);
   return ARRIVED;
 }
 
@@ -166,7 +171,7 @@ function setFlags(kind: u32): bool {
     const entryGpa = load<u64>(at);
     const value = load<u64>(at, VALUE);
     const isLast = depth === pathLength - 1;
-    const wanted = isLast && kind === WRITE ? ACCESSED | DIRTY : ACCESSED;
+    const wanted = isLast && kind === ACCESS_WRITE ? ACCESSED | DIRTY : ACCESSED;
     if ((value & wanted) !== wanted && !setBits(entryGpa, value as u32, wanted as u32)) return false;
   }
   return true;
@@ -208,21 +213,21 @@ function isAllowed(common: u64, kind: u32, rights: u32): bool {
   const isWritable = (common & WRITABLE) !== 0;
   const isUser = (common & USER_PAGE) !== 0;
   const isExecutable = !hasControl(CONTROL_NXE) || (common & NO_EXECUTE) === 0;
-  if (rights === USER) {
+  if (rights === RIGHTS_USER) {
     if (!isUser) return false;
-    return kind === READ || (kind === WRITE ? isWritable : isExecutable);
+    return kind === ACCESS_READ || (kind === ACCESS_WRITE ? isWritable : isExecutable);
   }
-  if (kind === EXECUTE) return isExecutable && !(isUser && hasControl(CONTROL_SMEP));
-  if (isUser && hasControl(CONTROL_SMAP) && rights !== ALLOWED) return false;
-  return kind === READ || isWritable || !hasControl(CONTROL_WP);
+  if (kind === ACCESS_EXECUTE) return isExecutable && !(isUser && hasControl(CONTROL_SMEP));
+  if (isUser && hasControl(CONTROL_SMAP) && rights !== RIGHTS_ALLOWED) return false;
+  return kind === ACCESS_READ || isWritable || !hasControl(CONTROL_WP);
 }
 
 /** §4.7 "Page-Fault Exceptions". */
 function fault(kind: u32, rights: u32, code: u32): i32 {
   const tellsFetches = (controls & (CONTROL_SMEP | CONTROL_NXE)) !== 0;
   errorCode = code;
-  if (kind === WRITE) errorCode |= PF_WRITE;
-  if (rights === USER) errorCode |= PF_USER;
-  if (kind === EXECUTE && tellsFetches) errorCode |= PF_INSTRUCTION;
+  if (kind === ACCESS_WRITE) errorCode |= PF_WRITE;
+  if (rights === RIGHTS_USER) errorCode |= PF_USER;
+  if (kind === ACCESS_EXECUTE && tellsFetches) errorCode |= PF_INSTRUCTION;
   return FAULT;
 }

@@ -5,6 +5,8 @@
 import {
   CODE_TLB_BYTES,
   CODE_TLB_ENTRIES,
+  RIGHTS_SUPERVISOR,
+  RIGHTS_USER,
   TLB_BYTES,
   TLB_COUNT,
   TLB_ENTRIES,
@@ -19,7 +21,7 @@ import {
   UNIT_LOCAL_ENTRIES_BYTES,
   UNIT_WATCHED,
 } from '../../gen/layout';
-import { tlbOf, tlbs, USER, unit } from './vcpu';
+import { tlbOf, tlbs, unit } from './vcpu';
 
 const PAGE_MASK: u64 = ~(0xfff as u64);
 const NO_PAGE: u64 = ~(0 as u64);
@@ -38,7 +40,7 @@ export function dataEntry(rights: u32, gva: u64): usize {
 }
 
 export function codeEntry(rights: u32, gva: u64): usize {
-  const tlb = tlbs + (TLB_COUNT + 1) * TLB_BYTES + (rights === USER ? 0 : CODE_TLB_BYTES);
+  const tlb = tlbs + (TLB_COUNT + 1) * TLB_BYTES + (rights === RIGHTS_USER ? 0 : CODE_TLB_BYTES);
   return tlb + (((gva >>> 12) as usize) & (CODE_TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
 }
 
@@ -108,8 +110,8 @@ export function drop(gva: u64): bool {
     return true;
   }
   for (let rights: u32 = 0; rights < TLB_COUNT; rights++) clear(dataEntry(rights, gva));
-  clear(codeEntry(USER, gva));
-  clear(codeEntry(USER + 1, gva));
+  clear(codeEntry(RIGHTS_USER, gva));
+  clear(codeEntry(RIGHTS_SUPERVISOR, gva));
   return false;
 }
 

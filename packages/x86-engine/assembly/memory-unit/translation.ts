@@ -1,18 +1,20 @@
 /** From linear addresses to ours, by the TLBs and the page walk, which fills them. */
-import { CONTROL_PGE, TLB_ENTRY_READ_PAGE, TLB_ENTRY_WRITE_PAGE } from '../../gen/layout';
+import {
+  ACCESS_EXECUTE,
+  ACCESS_WRITE,
+  CONTROL_PGE,
+  OUTCOME_DEVICE,
+  OUTCOME_FAULT,
+  OUTCOME_READ_ONLY,
+  TLB_ENTRY_READ_PAGE,
+  TLB_ENTRY_WRITE_PAGE,
+} from '../../gen/layout';
 import { addressIn, findSlot, isReadonly, logsDirtyPages, prepareWrite } from './memory-slots';
 import { isCode } from './page-states';
 import { gpa, hasControl, isGlobal, mayWrite, pageShift, walk } from './page-walk';
 import { codeEntry, dataEntry, enter, lookUp } from './tlb';
-import { EXECUTE, WRITE } from './vcpu';
 
-/** What came of the last translation that gave no address. */
-export const FAULT: u32 = 0;
-/** A device's, at `gpa`. */
-export const DEVICE: u32 = 1;
-/** A write to read-only memory, which is a device's, at `gpa`; it can be read at `readAddress`. */
-export const READ_ONLY: u32 = 2;
-
+/** What came of the last translation that gave no address (OUTCOME of memory/unit-numbers.ts). */
 export let outcome: u32 = 0;
 export let readAddress: usize = 0;
 /** The last translation's write made decoded code invalid. */
@@ -20,8 +22,8 @@ export let wroteCode: bool = false;
 
 /** By the TLB or a walk. @returns an address, or 0: `outcome` */
 export function find(gva: u64, kind: u32, rights: u32): usize {
-  const entry = kind === EXECUTE ? codeEntry(rights, gva) : dataEntry(rights, gva);
-  const known = lookUp(entry, gva, kind === WRITE ? TLB_ENTRY_WRITE_PAGE : TLB_ENTRY_READ_PAGE);
+  const entry = kind === ACCESS_EXECUTE ? codeEntry(rights, gva) : dataEntry(rights, gva);
+  const known = lookUp(entry, gva, kind === ACCESS_WRITE ? TLB_ENTRY_WRITE_PAGE : TLB_ENTRY_READ_PAGE);
   return known !== 0 ? known : translate(gva, kind, rights);
 }
 
@@ -29,18 +31,18 @@ export function find(gva: u64, kind: u32, rights: u32): usize {
 export function translate(gva: u64, kind: u32, rights: u32): usize {
   wroteCode = false;
   if (!walk(gva, kind, rights)) {
-    outcome = FAULT;
+    outcome = OUTCOME_FAULT;
     return 0;
   }
   const slot = findSlot(gpa);
   if (slot === 0) {
-    outcome = DEVICE;
+    outcome = OUTCOME_DEVICE;
     return 0;
   }
   const address = addressIn(slot, gpa);
-  if (kind === WRITE) {
+  if (kind === ACCESS_WRITE) {
     if (isReadonly(slot)) {
-      outcome = READ_ONLY;
+      outcome = OUTCOME_READ_ONLY;
       readAddress = address;
       return 0;
     }
@@ -52,11 +54,11 @@ export function translate(gva: u64, kind: u32, rights: u32): usize {
 
 function remember(gva: u64, kind: u32, rights: u32, slot: usize, address: usize): void {
   const ofAllSpaces = isGlobal && hasControl(CONTROL_PGE);
-  if (kind === EXECUTE) {
+  if (kind === ACCESS_EXECUTE) {
     enter(codeEntry(rights, gva), gva, address, false, ofAllSpaces, pageShift);
     return;
   }
-  let isWritable = kind === WRITE;
+  let isWritable = kind === ACCESS_WRITE;
   if (!isWritable && mayWrite && !isReadonly(slot) && !logsDirtyPages(slot) && !isCode(address)) {
     isWritable = true;
     wroteCode = prepareWrite(slot, address);

@@ -14,15 +14,7 @@ export function place(stateAt: usize, tlbsAt: usize, codeTableAt: usize, unitAt:
   unit = unitAt;
 }
 
-/** Whose rights count: each has a TLB for data. ALLOWED: a supervisor with RFLAGS.AC, under SMAP. */
-export const USER: u32 = 0;
-export const SUPERVISOR: u32 = 1;
-export const ALLOWED: u32 = 2;
-
-export const READ: u32 = 0;
-export const WRITE: u32 = 1;
-export const EXECUTE: u32 = 2;
-
+/** Each of RIGHTS has a TLB for data. */
 export function tlbOf(rights: u32): usize {
   return tlbs + rights * TLB_BYTES;
 }

@@ -5,7 +5,7 @@ import { CODE_TABLE_ENTRY, CODE_TABLE_ENTRY_BYTES, codeTablePlace } from '../cod
 import { offsetOf } from '../cpu-state.ts';
 import { setFlatSegments } from '../flat-segments.ts';
 import { MemoryUnitMachine } from '../testing/memory-unit-machine.ts';
-import { CODE_OUTCOME } from './memory-unit.ts';
+import { CODE_OUTCOME } from './unit-numbers.ts';
 
 const RIP = 0x2000n;
 const NOP = 0x90;

@@ -2,9 +2,9 @@
 import { GuestFault, VECTOR } from '../system/guest-fault.ts';
 import { isCanonical, type LinearMemory, type Privilege } from '../system/processor.ts';
 import { isMisaligned } from './alignment-check.ts';
-import type { AccessKind, Rights } from './memory-unit.ts';
 import { NO_MEMORY, type PhysicalMemory } from './physical-memory.ts';
 import type { Translations } from './translation.ts';
+import type { AccessKind, Rights } from './unit-numbers.ts';
 
 const PAGE_BYTES = 4096n;
 /** What a read of no memory gives: an idle bus. */

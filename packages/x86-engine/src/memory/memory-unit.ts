@@ -2,18 +2,6 @@
 import type { InterpreterImports } from '../interpreter/interpreter-module.ts';
 import type { VcpuArea } from '../memory-map.ts';
 
-export const ACCESS = { read: 0, write: 1, execute: 2 } as const;
-export type AccessKind = keyof typeof ACCESS;
-
-/** Whose rights count: each has a TLB of its own. 'allowed': a supervisor with RFLAGS.AC, under SMAP. */
-export const RIGHTS = { user: 0, supervisor: 1, allowed: 2 } as const;
-export type Rights = keyof typeof RIGHTS;
-
-/** Why there is no address, as `outcome` says it. */
-export const OUTCOME = { fault: 0, device: 1, readOnly: 2 } as const;
-/** Why there is no record, as `codeOutcome` says it. */
-export const CODE_OUTCOME = { beyondLimit: 0, notMemory: 1, notDecoded: 2 } as const;
-
 export interface MemoryUnitHost {
   readonly memory: WebAssembly.Memory;
   /** Accesses that are a device's, that fault, or that debug registers watch. */

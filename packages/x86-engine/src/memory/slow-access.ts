@@ -5,9 +5,9 @@
 import { type FaultEvent, faultEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
 import type { DeviceAccess, Part } from './device-access.ts';
-import type { Rights } from './memory-unit.ts';
 import { NO_MEMORY } from './physical-memory.ts';
 import type { Translations } from './translation.ts';
+import type { Rights } from './unit-numbers.ts';
 
 const PAGE_BYTES = 4096;
 

@@ -9,8 +9,9 @@ import {
   reservedEntryBits,
 } from '../paging/paging-mode.ts';
 import { TLB_BYTES } from '../tlb.ts';
-import { ACCESS, type AccessKind, type MemoryUnit, OUTCOME, RIGHTS, type Rights } from './memory-unit.ts';
+import type { MemoryUnit } from './memory-unit.ts';
 import { NO_MEMORY } from './physical-memory.ts';
+import { ACCESS, type AccessKind, OUTCOME, RIGHTS, type Rights } from './unit-numbers.ts';
 
 /** Where a page is: at an address of ours, or, where that is NO_MEMORY, a device's. */
 export interface Place {

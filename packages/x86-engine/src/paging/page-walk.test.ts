@@ -1,7 +1,7 @@
 /** The page walk of the memory unit (assembly/memory-unit/page-walk.ts), over page tables in memory. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AccessKind, Rights } from '../memory/memory-unit.ts';
+import type { AccessKind, Rights } from '../memory/unit-numbers.ts';
 import { MemoryUnitMachine } from '../testing/memory-unit-machine.ts';
 import { PF } from './page-fault.ts';
 import {

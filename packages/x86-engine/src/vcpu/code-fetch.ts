@@ -1,7 +1,7 @@
 /** Finds the decoded code at a vCPU's RIP, or what fetching it raises. */
 import { undecodableText } from '@vireo/x86-isa';
-import { CODE_OUTCOME } from '../memory/memory-unit.ts';
 import { NO_MEMORY } from '../memory/physical-memory.ts';
+import { CODE_OUTCOME } from '../memory/unit-numbers.ts';
 import { PAGE_BYTES } from '../memory-map.ts';
 import { type FaultEvent, faultEvent } from '../system/guest-event.ts';
 import { VECTOR } from '../system/guest-fault.ts';
