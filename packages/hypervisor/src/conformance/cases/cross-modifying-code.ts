@@ -154,6 +154,8 @@ function interrupted(a: Assembler): void {
   a.cmp(dword(STATE), 2);
   a.jcc('ne', 'call');
   a.cli();
+  // Interrupts may have followed each other so closely that nothing was called between the last ones.
+  a.call(rbx);
   a.mov(qword(SUMS), rdi);
   a.mov(qword(SUMS + 8), rax);
   done(a);
