@@ -16,7 +16,7 @@ export {
   setCodeMode,
   startCode,
 } from './decoded-code';
-export { refreshSlots } from './memory-slots';
+export { refreshSlots, writableAddressOf } from './memory-slots';
 export { errorCode, gpa, isGlobal, mayWrite, pageShift, setControls } from './page-walk';
 export { empty, emptyLocal, watch } from './tlb';
 export { find, outcome, readAddress } from './translation';

@@ -80,3 +80,12 @@ export function prepareWrite(slot: usize, address: usize): bool {
   codeWritten();
   return true;
 }
+
+/** Where memory is in ours, to be written, or 0: read-only memory is not written. */
+export function writableAddressOf(gpa: u64): usize {
+  const slot = findSlot(gpa);
+  if (slot === 0 || isReadonly(slot)) return 0;
+  const address = addressIn(slot, gpa);
+  prepareWrite(slot, address);
+  return address;
+}

@@ -23,7 +23,7 @@ import {
   RIGHTS_USER,
   UNIT_PATH,
 } from '../../gen/layout';
-import { addressIn, addressOf, findSlot, isReadonly, prepareWrite } from './memory-slots';
+import { addressOf, writableAddressOf } from './memory-slots';
 import { unit } from './vcpu';
 
 const PRESENT: u64 = 1;
@@ -179,10 +179,8 @@ function setFlags(kind: u32): bool {
 
 /** Of tables in read-only memory, or none, nobody can set flags; the walk goes on. */
 function setBits(entryGpa: u64, expected: u32, bits: u32): bool {
-  const slot = findSlot(entryGpa);
-  if (slot === 0 || isReadonly(slot)) return true;
-  const address = addressIn(slot, entryGpa);
-  prepareWrite(slot, address);
+  const address = writableAddressOf(entryGpa);
+  if (address === 0) return true;
   return atomic.cmpxchg<u32>(address, expected, expected | bits) === expected;
 }
 

@@ -23,6 +23,8 @@ export interface MemoryUnit {
   readonly write: InterpreterImports['slowWrite'];
   setControls(mode: number, controls: number, root: bigint, reserved: bigint): void;
   refreshSlots(): void;
+  /** Where memory is in ours, to be written, of which the log and decoded code are told; 0: there is none, or read-only. */
+  writableAddressOf(gpa: bigint): number;
   /** By the TLB or the page tables. `gva` is canonical, as the mode has it. @returns an address, or 0: `outcome` */
   find(gva: bigint, kind: number, rights: number): number;
   readonly outcome: Word;

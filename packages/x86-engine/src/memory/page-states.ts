@@ -5,10 +5,12 @@
  * A page that has been decoded is writable through no TLB. The first write to it takes the slow way, which makes it a new
  * version and writable; decoding it again makes it unwritable again. So code that is changed, by any vCPU, is noticed
  * without a look at every write (Intel SDM Vol. 3A §8.1.3 "Handling Self- and Cross-Modifying Code").
+ *
+ * Who decodes and who takes the log is here; who writes is the memory unit's (assembly/memory-unit/page-states.ts).
  */
 import { DIRTY_PAGES, PAGE_STATES } from '../memory-map.ts';
 
-/** The bits of a page's word; the memory unit has them, too (assembly/memory-unit/page-states.ts). */
+/** The bits of a page's word. */
 export const PAGE_STATE = {
   CODE: 1,
   /** Some vCPU's TLB may let it be written. */
@@ -57,22 +59,6 @@ export class PageStates {
     // Another version is another decoder's to settle.
     if ((word & CODE) !== 0 && word >>> VERSION_SHIFT === version)
       Atomics.compareExchange(this.#words, page, word, word & ~SETTLING);
-  }
-
-  /** To be called before a page is written. @returns whether code follows from it, which all vCPUs must then forget */
-  markWritable(address: number): boolean {
-    const page = address >>> PAGE_BITS;
-    for (;;) {
-      const word = Atomics.load(this.#words, page);
-      if ((word & (CODE | WRITABLE)) === WRITABLE) return false;
-      const isCode = (word & CODE) !== 0;
-      const next = isCode ? (((word >>> VERSION_SHIFT) + 1) << VERSION_SHIFT) | WRITABLE : word | WRITABLE;
-      if (Atomics.compareExchange(this.#words, page, word, next) === word) return isCode;
-    }
-  }
-
-  markDirty(address: number): void {
-    Atomics.store(this.#dirty, address >>> PAGE_BITS, 1);
   }
 
   /** One bit for each page of a range, which are then clean; `bitmap` has room for all. */

@@ -1,6 +1,7 @@
 /**
  * The memory slots, in memory that all threads share: which guest physical addresses are where in the engine's memory.
- * The VM's thread writes it, and has all vCPUs forget their translations afterwards, when each reads it anew.
+ * The VM's thread writes it, and has all vCPUs forget their translations afterwards, when the memory unit of each reads it
+ * anew (assembly/memory-unit/memory-slots.ts).
  */
 import { SLOT_TABLE } from '../memory-map.ts';
 
@@ -26,14 +27,11 @@ const PAGE_BYTES = 4096;
 
 export class SlotTable {
   readonly #words: Int32Array<SharedArrayBuffer>;
-  #slots: readonly MappedSlot[] = [];
-  #last: MappedSlot | undefined;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer, SLOT_TABLE, SLOTS + MAX_SLOTS * SLOT_WORDS);
   }
 
-  /** Of the VM's thread. */
   write(slots: readonly MappedSlot[]): void {
     const words = this.#words;
     Atomics.add(words, VERSION, 1);
@@ -46,36 +44,5 @@ export class SlotTable {
       words[at + 3] = (slot.readonly ? READONLY : 0) | (slot.logsDirtyPages ? LOGS : 0);
     }
     Atomics.add(words, VERSION, 1);
-  }
-
-  /** Reads the table anew. */
-  refresh(): void {
-    this.#last = undefined;
-    for (;;) {
-      const version = Atomics.load(this.#words, VERSION);
-      this.#slots = Array.from({ length: this.#words[COUNT]! }, (_, place) => this.#read(place));
-      if (version % 2 === 0 && Atomics.load(this.#words, VERSION) === version) return;
-    }
-  }
-
-  /** The slot that has an address, if any. */
-  find(gpa: number): MappedSlot | undefined {
-    const last = this.#last;
-    if (last !== undefined && gpa >= last.gpa && gpa < last.gpa + last.sizeBytes) return last;
-    const found = this.#slots.find((slot) => gpa >= slot.gpa && gpa < slot.gpa + slot.sizeBytes);
-    if (found !== undefined) this.#last = found;
-    return found;
-  }
-
-  #read(place: number): MappedSlot {
-    const at = SLOTS + place * SLOT_WORDS;
-    const [gpa, size, address, flags] = this.#words.subarray(at, at + SLOT_WORDS);
-    return {
-      gpa: (gpa! >>> 0) * PAGE_BYTES,
-      sizeBytes: (size! >>> 0) * PAGE_BYTES,
-      address: (address! >>> 0) * PAGE_BYTES,
-      readonly: (flags! & READONLY) !== 0,
-      logsDirtyPages: (flags! & LOGS) !== 0,
-    };
   }
 }

@@ -1,7 +1,7 @@
 /** A memory unit over a MiB of guest memory at 0, for tests of what it finds in page tables. */
 import { type MemoryUnit, openMemoryUnit } from '../memory/memory-unit.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
-import type { MappedSlot } from '../memory/slot-table.ts';
+import { type MappedSlot, SlotTable } from '../memory/slot-table.ts';
 import { Translations } from '../memory/translation.ts';
 import { MEMORY_LIMITS, vcpuArea } from '../memory-map.ts';
 import { assemblyBytes } from './built-assembly.ts';
@@ -45,8 +45,7 @@ export class MemoryUnitMachine {
     });
     this.translations = new Translations(this.unit, this.area, this.physical.view);
     const all = { gpa: 0, sizeBytes: RAM_BYTES, address: RAM, readonly: false, logsDirtyPages: false };
-    this.physical.slots.write([{ ...all, ...slot }]);
-    this.physical.slots.refresh();
+    new SlotTable(memory.buffer).write([{ ...all, ...slot }]);
     this.unit.refreshSlots();
   }
 

@@ -7,7 +7,8 @@ import {
   writeWallClock,
 } from '../cpu-model/kvmclock.ts';
 import { TSC_LAYOUT, Tsc } from '../cpu-model/tsc.ts';
-import { NO_MEMORY, type PhysicalMemory } from '../memory/physical-memory.ts';
+import type { MemoryUnit } from '../memory/memory-unit.ts';
+import { NO_MEMORY } from '../memory/physical-memory.ts';
 import { TIME_STAMP_COUNTERS } from '../memory-map.ts';
 import { VmClock } from '../vm-clock.ts';
 import type { EngineThread } from './vcpu-host.ts';
@@ -22,16 +23,18 @@ export class ClockMsrs {
   readonly tsc: Tsc;
   readonly #vm: VmClock;
   readonly #thread: EngineThread;
-  readonly #memory: PhysicalMemory;
+  readonly #buffer: SharedArrayBuffer;
+  readonly #unit: MemoryUnit;
   #gpa: number | undefined;
   #version = -1;
 
   constructor(
     buffer: SharedArrayBuffer,
-    { id, thread, memory }: { id: number; thread: EngineThread; memory: PhysicalMemory },
+    { id, thread, unit }: { id: number; thread: EngineThread; unit: MemoryUnit },
   ) {
     this.#thread = thread;
-    this.#memory = memory;
+    this.#buffer = buffer;
+    this.#unit = unit;
     this.#vm = new VmClock(buffer);
     this.tsc = tscOf(buffer, id, thread);
   }
@@ -66,7 +69,7 @@ export class ClockMsrs {
   /** The guest chose the address: what is not in one page of memory is written nowhere. */
   #structure(gpa: number, lengthBytes: number): DataView | undefined {
     if ((gpa % PAGE_BYTES) + lengthBytes > PAGE_BYTES) return undefined;
-    const address = this.#memory.writableAddressOf(gpa);
-    return address === NO_MEMORY ? undefined : new DataView(this.#memory.view.buffer, address, lengthBytes);
+    const address = this.#unit.writableAddressOf(BigInt(gpa)) >>> 0;
+    return address === NO_MEMORY ? undefined : new DataView(this.#buffer, address, lengthBytes);
   }
 }

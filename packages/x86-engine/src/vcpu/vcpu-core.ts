@@ -149,15 +149,14 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
       onWritableCode: () => this.#dropWritable(),
     });
     this.#operands = new RecordOperands(this.physical.view, VARIANTS);
-    this.clock = new ClockMsrs(buffer, { id, thread: parts.thread, memory: this.physical });
+    this.clock = new ClockMsrs(buffer, { id, thread: parts.thread, unit: this.unit });
     this.msrs = new MsrFile(new VcpuMsrHost(this), {
       physicalAddressBits: this.physicalAddressBits,
       tscKhz: this.clock.tsc.khz,
     });
-    this.physical.onCodeWritten = () => this.#codeWritten();
     this.general.onFlags = (changed) => this.#flagsChanged(changed);
     this.state.setUint32(offsetOf('codeTable'), this.area.codeTable, true);
-    this.#refreshSlots();
+    this.unit.refreshSlots();
   }
 
   /** Where the instruction of a record is. */
@@ -194,7 +193,7 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
   serveRequests(): void {
     const { bits, sequence } = this.control.takeRequests();
     if ((bits & REQUEST.translations) !== 0) {
-      this.#refreshSlots();
+      this.unit.refreshSlots();
       this.invalidateTranslations('all');
     }
     if ((bits & REQUEST.writing) !== 0) this.unit.empty();
@@ -329,11 +328,6 @@ export class VcpuCore implements SystemProcessor, SlowAccessContext {
       codeWritten: () => this.#codeWritten(),
       endAfter: (record) => this.end.after(record >>> 0),
     });
-  }
-
-  #refreshSlots(): void {
-    this.physical.slots.refresh();
-    this.unit.refreshSlots();
   }
 
   #instantiate({ memory, modules: { interpreter, float80 }, thread }: VcpuParts): InterpreterExports {
