@@ -163,3 +163,16 @@ export function joinEdxEax(a: Assembler): void {
 export function countAt(a: Assembler, address: number): void {
   a.inc(byte(address));
 }
+
+/** One round of xorshift with 64 bits, which no number but 0 stays the same in; `scratch` is overwritten. */
+export function xorshift(a: Assembler, value: Register, scratch: Register): void {
+  for (const [direction, count] of [
+    ['shl', 13],
+    ['shr', 7],
+    ['shl', 17],
+  ] as const) {
+    a.mov(scratch, value);
+    a[direction](scratch, count);
+    a.xor(value, scratch);
+  }
+}

@@ -22,7 +22,7 @@ import {
   rsi,
 } from '../assembler.ts';
 import type { ConformanceCase } from '../conformance-case.ts';
-import { done, report, reportEax, reportWide, wideReports } from '../guest-code.ts';
+import { done, report, reportEax, reportWide, wideReports, xorshift } from '../guest-code.ts';
 import { DATA } from '../guest-layout.ts';
 
 function stringProgram(a: Assembler): void {
@@ -75,7 +75,7 @@ const strings: ConformanceCase = {
   },
 };
 
-const xorshift: ConformanceCase = {
+const manyRounds: ConformanceCase = {
   name: 'a loop of 100,000 rounds of xorshift',
   run(t) {
     const rounds = 100_000;
@@ -84,15 +84,7 @@ const xorshift: ConformanceCase = {
         a.mov(rax, 0x9e3779b97f4a7c15n);
         a.mov(ecx, rounds);
         a.label('round');
-        for (const [shift, by] of [
-          ['shl', 13],
-          ['shr', 7],
-          ['shl', 17],
-        ] as const) {
-          a.mov(rbx, rax);
-          a[shift](rbx, by);
-          a.xor(rax, rbx);
-        }
+        xorshift(a, rax, rbx);
         a.dec(ecx);
         a.jcc('ne', 'round');
         reportWide(a, rax);
@@ -267,7 +259,7 @@ const bits: ConformanceCase = {
 
 export const programCases: readonly ConformanceCase[] = [
   strings,
-  xorshift,
+  manyRounds,
   recursion,
   selfModifying,
   exchanges,

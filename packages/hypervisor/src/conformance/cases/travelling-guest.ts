@@ -36,6 +36,7 @@ import {
   lapicEoi,
   reportEax,
   reportWide,
+  xorshift,
 } from '../guest-code.ts';
 import { DATA, MMIO, SPARE } from '../guest-layout.ts';
 import { enableSse } from '../guest-vector.ts';
@@ -94,15 +95,7 @@ const VECTOR_KIND: Kind = {
 function scramble(a: Assembler): void {
   a.mov(ecx, 64);
   a.label('scramble');
-  for (const [direction, count] of [
-    ['shl', 13],
-    ['shr', 7],
-    ['shl', 17],
-  ] as const) {
-    a.mov(rax, rbx);
-    a[direction](rax, count);
-    a.xor(rbx, rax);
-  }
+  xorshift(a, rbx, rax);
   a.dec(ecx);
   a.jcc('ne', 'scramble');
 }
